@@ -1,0 +1,25 @@
+"""Exponential moving averages of modules: EMA of the weights, and MoCo's momentum encoder."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A deep copy that takes no gradient."""
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+@torch.no_grad()
+def move_towards(average: nn.Module, module: nn.Module, momentum: float) -> None:
+    """average = momentum * average + (1 - momentum) * module, parameters and floating buffers alike.
+
+    Counters (integer buffers) are copied. He et al., 2020 (MoCo, arXiv 1911.05722), eq. 2.
+    """
+    ours, theirs = average.state_dict(), module.state_dict()
+    for name, value in theirs.items():
+        if value.is_floating_point():
+            ours[name].lerp_(value, 1 - momentum)
+        else:
+            ours[name].copy_(value)

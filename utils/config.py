@@ -1,0 +1,254 @@
+"""Every setting of a run, in one typed, frozen Config. utils/recipe.py makes it from YAML and flags."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from utils.errors import UserError
+
+
+def flag(name: str) -> str:
+    """The flag of a field: lr_adapter is --lr-adapter."""
+    return "--" + name.replace("_", "-")
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where clips come from, and how they are cut and augmented."""
+
+    dataset: Literal["caer", "caer_s", "raer", "daisee", "fer2013", "demo"] = "caer"
+    """Layout and classes of the data set."""
+    root_dir: Path | None = None
+    """Folder that the paths in list files are relative to."""
+    train_annotation: Path | None = None
+    """List file of the training split; without one, folder names are the labels."""
+    val_annotation: Path | None = None
+    """List file of the validation split."""
+    test_annotation: Path | None = None
+    """List file of the test split."""
+    val_fraction: float = 0.0
+    """Share of the training clips, per class, held out for validation where there is no such split."""
+    target: str = "Engagement"
+    """DAiSEE: the column that is learned."""
+    bounding_box_face: Path | None = None
+    """JSON file of face boxes."""
+    bounding_box_body: Path | None = None
+    """JSON file of body boxes."""
+    streams: Literal["both", "face"] = "both"
+    """Face and context, or the face alone."""
+    missing_box: Literal["centre", "full", "error"] = "centre"
+    """Face stream of a clip without a box: centre crop, full frame, or stop."""
+    centre_crop: float = 0.7
+    """Side of the centre crop, as a share of the frame's shorter side."""
+    box_margin: float = 0.2
+    """Widening of a face box on each side, as a share of its size."""
+    crop_body: bool = False
+    """Context stream: cut to the body box instead of the whole frame."""
+    num_segments: int = 8
+    """TSN: segments that a clip is divided into."""
+    duration: int = 1
+    """TSN: successive frames taken from each segment."""
+    image_size: int = 224
+    """Side of the square frames that the network sees, in pixels."""
+    augment: float = 1.0
+    """Strength of the training augmentation; 0 is none."""
+    random_erasing: float = 0.0
+    """Probability that a patch of a training clip is erased."""
+    use_weighted_sampler: bool = False
+    """Draw training clips so that classes are equally likely."""
+    sampler_power: float = 1.0
+    """Weighted sampler: 1 makes classes equally likely, 0.5 goes half the way."""
+    batch_size: int = 8
+    """Clips per batch."""
+    num_workers: int = 4
+    """Loader processes; 0 loads in the main process."""
+    reader_timeout: float = 120.0
+    """Seconds after which a clip that is still being read stops the run; 0 waits for ever."""
+    max_bad_clips: float = 0.01
+    """Share of unreadable clips above which the run stops."""
+
+    def __post_init__(self):
+        require(0 <= self.val_fraction < 1, f"--val-fraction {self.val_fraction}: must be in [0, 1)")
+        require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
+        for name in ("num_segments", "duration", "image_size", "batch_size"):
+            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        require(self.num_workers >= 0, f"--num-workers {self.num_workers}: must not be negative")
+        require(not (self.crop_body and not self.bounding_box_body),
+                "--crop-body needs --bounding-box-body FILE")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The networks."""
+
+    clip_model: str = "ViT-B-16"
+    """An open_clip model name, or `tiny` or `small48`, our own."""
+    clip_pretrained: str = "openai"
+    """A pretrained tag of open_clip, a checkpoint file, or `none` for random weights."""
+    text_type: Literal["class_names", "class_names_with_context", "class_descriptor", "prompt_ensemble"] = (
+        "class_descriptor"
+    )
+    """What the prompts say about a class."""
+    contexts_number: int = 8
+    """Learnable context tokens in a prompt."""
+    class_token_position: Literal["end", "middle", "front"] = "end"
+    """Where the class text stands among the context tokens."""
+    class_specific_contexts: bool = True
+    """Own context tokens for every class, or one set shared by all."""
+    contexts_init: str = ""
+    """Words that the context tokens start from; random if empty."""
+    adapter_ratio: int = 4
+    """Bottleneck of the adapter: feature width / hidden width."""
+    temporal_layers: int = 1
+    """Depth of the temporal transformer."""
+    temporal_heads: int = 8
+    """Attention heads of the temporal transformer."""
+    temporal_pool: Literal["cls", "attention"] = "cls"
+    """How frames become one feature: class token or attention pooling."""
+    dropout: float = 0.1
+    """In the adapter and the temporal transformer."""
+    temperature: float = 0.01
+    """Logits are cosine similarities divided by it."""
+
+    def __post_init__(self):
+        require(self.temporal_layers >= 1, f"--temporal-layers {self.temporal_layers}: must be at least 1")
+        require(self.contexts_number >= 1, f"--contexts-number {self.contexts_number}: must be at least 1")
+        require(self.temperature > 0, f"--temperature {self.temperature}: must be positive")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The objective. Warm-ups and ramps are in epochs."""
+
+    label_smoothing: float = 0.05
+    """LSR2's epsilon; 0 is plain cross entropy."""
+    use_ldl: bool = True
+    """After its warm-up, SemanticLDL takes the place of LSR2."""
+    ldl_warmup: float = 5
+    """Epochs of LSR2 before SemanticLDL."""
+    ldl_temperature: float | Literal["auto"] = "auto"
+    """Temperature of the target distributions; `auto` solves it for --ldl-target-mass."""
+    ldl_target_mass: float = 0.7
+    """Mean probability that the targets give the true class, for `auto`."""
+    ldl_features: Literal["handcrafted", "learned"] = "handcrafted"
+    """Text features whose similarities make the target distributions."""
+    lambda_mi: float = 0.1
+    """Weight of the mutual information loss; 0 is off."""
+    mi_warmup: float = 0
+    """Epochs before MI sets in."""
+    mi_ramp: float = 5
+    """Epochs over which MI grows to its weight."""
+    lambda_dc: float = 0.1
+    """Weight of the decorrelation loss; 0 is off."""
+    dc_warmup: float = 0
+    """Epochs before DC sets in."""
+    dc_ramp: float = 5
+    """Epochs over which DC grows to its weight."""
+    dc_rows: int = 0
+    """Past features that join a batch in DC's correlation matrix."""
+    use_moco: bool = True
+    """Contrast videos with a queue of past features."""
+    lambda_moco: float = 1.0
+    """Weight of the MoCo loss."""
+    moco_k: int = 4096
+    """Length of the queue."""
+    moco_m: float = 0.999
+    """Momentum of the key encoder."""
+    moco_t: float = 0.07
+    """Temperature of the MoCo loss."""
+    moco_keys: Literal["text", "video"] = "text"
+    """What the momentum side encodes."""
+    mixup_alpha: float = 0.2
+    """Mixup's Beta parameter; 0 is off."""
+
+    def __post_init__(self):
+        require(0 <= self.label_smoothing < 1, f"--label-smoothing {self.label_smoothing}: must be in [0, 1)")
+        require(0 <= self.moco_m <= 1, f"--moco-m {self.moco_m}: must be in [0, 1]")
+        require(self.moco_k >= 1, f"--moco-k {self.moco_k}: must be at least 1")
+        require(self.mixup_alpha >= 0, f"--mixup-alpha {self.mixup_alpha}: must not be negative")
+        mass = self.ldl_target_mass
+        require(0 < mass < 1, f"--ldl-target-mass {mass}: must be between 0 and 1")
+        temperature = self.ldl_temperature
+        require(temperature == "auto" or temperature > 0, f"--ldl-temperature {temperature}: must be positive")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The loop."""
+
+    epochs: int = 20
+    """Passes over the training clips."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with Nesterov momentum 0.9."""
+    lr: float = 1e-3
+    """Learning rate of what has none of its own: temporal transformer and fusion."""
+    lr_image_encoder: float = 1e-5
+    """Learning rate of CLIP's image encoder; 0 freezes it."""
+    lr_prompt_learner: float = 1e-3
+    """Learning rate of the prompt contexts; 0 freezes them."""
+    lr_adapter: float = 1e-4
+    """Learning rate of the adapter; 0 freezes it."""
+    weight_decay: float = 1e-4
+    """Not applied to biases, norms and prompts."""
+    warmup_epochs: float = 0.5
+    """Epochs of linear learning-rate warm-up."""
+    milestones: tuple[int, ...] = ()
+    """Epochs at which the learning rate falls by --gamma; without any it follows a cosine."""
+    gamma: float = 0.1
+    """Factor at each milestone."""
+    use_amp: bool = True
+    """Automatic mixed precision, where the device gains from it."""
+    amp_dtype: Literal["auto", "bf16", "fp16"] = "auto"
+    """bf16 where the device has it, else fp16 with a gradient scaler."""
+    grad_clip: float = 1.0
+    """Largest gradient norm; 0 is off."""
+    accumulate: int = 1
+    """Batches per optimiser step."""
+    ema: float = 0.0
+    """Decay of the averaged weights that are evaluated and kept; 0 is off."""
+    early_stop: int = 0
+    """Epochs without a better validation UAR before training ends; 0 is off."""
+    save_every: int = 0
+    """Steps between checkpoints, beside the one at each epoch's end; 0 is none."""
+    resume: str = ""
+    """Checkpoint to go on from; `auto` takes the run folder's own, if there is one."""
+    seed: int = 0
+    """Of every random draw."""
+    device: str = "auto"
+    """cuda, mps or cpu; `auto` takes the first there is."""
+    output_dir: Path | None = None
+    """The run folder; runs/RECIPE if not given."""
+
+    def __post_init__(self):
+        for name in ("epochs", "accumulate"):
+            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
+        require(list(self.milestones) == sorted(self.milestones), "--milestones: must rise")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run. A YAML key is a flag's name without the dashes, `_` for `-`."""
+
+    recipe: tyro.conf.Suppress[str] = "recipe"
+    data: tyro.conf.OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
+    model: tyro.conf.OmitArgPrefixes[ModelConfig] = field(default_factory=ModelConfig)
+    loss: tyro.conf.OmitArgPrefixes[LossConfig] = field(default_factory=LossConfig)
+    train: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by its YAML key, in plain YAML types."""
+        plain = {"recipe": self.recipe}
+        for section in (self.data, self.model, self.loss, self.train):
+            for name, value in dataclasses.asdict(section).items():
+                value = str(value) if isinstance(value, Path) else value
+                plain[name] = list(value) if isinstance(value, tuple) else value
+        return plain

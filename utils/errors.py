@@ -1,0 +1,8 @@
+"""What a person can put right, said in one line."""
+
+
+class UserError(Exception):
+    """A mistake in the command, the recipe or the data. Its text says what, where and what to do.
+
+    `main.py` prints it without a traceback and exits with status 2.
+    """

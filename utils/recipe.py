@@ -1,0 +1,98 @@
+"""A recipe, YAML plus flags, becomes a Config. Flags win over the YAML, the YAML over the defaults."""
+
+import contextlib
+import difflib
+import io
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import tyro
+import yaml
+
+from utils.config import Config, DataConfig, LossConfig, ModelConfig, TrainConfig, flag
+from utils.errors import UserError
+
+RECIPES = Path(__file__).parent.parent / "configs"
+SECTIONS = (DataConfig, ModelConfig, LossConfig, TrainConfig)
+KEYS = tuple(f.name for section in SECTIONS for f in fields(section))
+
+
+def load_config(recipe: str, flags: list[str] = ()) -> Config:
+    """The Config of a recipe.
+
+    Args:
+        recipe: the name of a file in configs/, or the path of a YAML file.
+        flags: command-line words, e.g. ["--epochs", "5"].
+    Raises:
+        UserError: no such recipe, an unknown key or flag (the nearest known one is named), a bad value.
+    """
+    path = _find(recipe)
+    config = _parse(_read_yaml(path), Config(recipe=path.stem), where=str(path))
+    return _parse(list(flags), config, where="command line")
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Write every setting, so that the file is itself a recipe."""
+    settings = config.flat()
+    path.write_text(f"# recipe: {settings.pop('recipe')}\n" + yaml.safe_dump(settings, sort_keys=False))
+
+
+def _find(recipe: str) -> Path:
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml"):
+        path = RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
+        raise UserError(f"recipe {recipe!r}: no such file; known recipes: {', '.join(known)}{_nearest(recipe, known)}")
+    return path
+
+
+def _read_yaml(path: Path) -> list[str]:
+    """The YAML's settings as the flags that would say the same."""
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict):
+        raise UserError(f"{path}: must hold `key: value` lines, not a {type(settings).__name__}")
+    words = []
+    for key, value in settings.items():
+        if key not in KEYS:
+            raise UserError(f"{path}: unknown key {key!r}{_nearest(str(key), KEYS)}")
+        if isinstance(value, bool):
+            words.append(flag(key) if value else "--no-" + flag(key)[2:])
+        else:
+            words += [flag(key), *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+def _parse(words: list[str], default: Config, where: str) -> Config:
+    """tyro's parse, with its boxed error text folded into one line."""
+    said = io.StringIO()
+    try:
+        if "--help" in words or "-h" in words:
+            return tyro.cli(Config, prog=f"main.py train {default.recipe}", args=words, default=default)
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            config, unknown = tyro.cli(Config, args=words, default=default, return_unknown_args=True)
+    except SystemExit:
+        if not said.getvalue():
+            raise  # --help has printed its text
+        raise UserError(f"{where}: {_first_sentence(said.getvalue())}") from None
+    if unknown:
+        flags = [flag(key) for key in KEYS]
+        raise UserError(f"{where}: unknown flag {unknown[0]}{_nearest(unknown[0], flags)}")
+    return replace(config, recipe=default.recipe)
+
+
+def _first_sentence(box: str) -> str:
+    """The message in tyro's box: what stands between its title's rule and the next rule or gap."""
+    lines = [line.strip("│| \n") for line in box.splitlines()]
+    start = next((i for i, line in enumerate(lines) if re.fullmatch(r"(╭.*╮)|[-─]{8,}", line)), -1) + 1
+    end = next((i for i, line in enumerate(lines) if i > start and re.fullmatch(r"[-─]*", line)), len(lines))
+    return " ".join(" ".join(lines[start:end]).split())
+
+
+def _nearest(word: str, known) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""

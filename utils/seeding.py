@@ -1,0 +1,22 @@
+"""Randomness as a function of where training stands, never of what ran before.
+
+A resumed run then equals an unbroken one, whatever the number of workers.
+"""
+
+import numpy as np
+import torch
+
+# One number per use, so that two uses with equal counters never share a stream.
+ORDER, AUGMENT, STEP, SPLIT = range(4)
+
+
+def generator(seed: int, use: int, *counters: int) -> np.random.Generator:
+    """A random stream that depends on its arguments only."""
+    return np.random.default_rng((seed, use, *counters))
+
+
+def seed_step(seed: int, step: int) -> np.random.Generator:
+    """Seed torch (dropout) for one training step, and return the stream for its mixup draws."""
+    stream = generator(seed, STEP, step)
+    torch.manual_seed(int(stream.integers(2**63)))
+    return stream
