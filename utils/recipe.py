@@ -15,7 +15,8 @@ from utils.errors import UserError
 
 RECIPES = Path(__file__).parent.parent / "configs"
 SECTIONS = (DataConfig, ModelConfig, LossConfig, TrainConfig)
-KEYS = tuple(f.name for section in SECTIONS for f in fields(section))
+SETTINGS = {f.name: section for section in SECTIONS for f in fields(section)}  # key: its section
+KEYS = tuple(SETTINGS)
 
 
 def load_config(recipe: str, flags: list[str] = ()) -> Config:
@@ -60,6 +61,8 @@ def _read_yaml(path: Path) -> list[str]:
     for key, value in settings.items():
         if key not in KEYS:
             raise UserError(f"{path}: unknown key {key!r}{_nearest(str(key), KEYS)}")
+        if isinstance(getattr(SETTINGS[key], key), bool) and not isinstance(value, bool):
+            raise UserError(f"{path}: {key}: {value!r} must be true or false")
         if isinstance(value, bool):
             words.append(flag(key) if value else "--no-" + flag(key)[2:])
         else:

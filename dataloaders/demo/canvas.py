@@ -1,6 +1,7 @@
 """Anti-aliased drawing with sub-pixel positions."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -27,16 +28,29 @@ class Canvas:
         cv2.polylines(self.image, [self._fixed(points)], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
     def _fixed(self, points: np.ndarray) -> np.ndarray:
-        pixels = self.place(np.asarray(points, np.float64))
-        return np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
+        return np.rint(self.place(points) * (1 << _SHIFT)).astype(np.int32)
 
 
 def arc(
-    centre: tuple[float, float], radius: tuple[float, float], start: float = 0, stop: float = 360, count: int = 20
+    centre: tuple[float, float],
+    radius: tuple[float, float],
+    start: float = 0,
+    stop: float = 360,
+    count: int = 20,
 ) -> np.ndarray:
     """Points (count, 2) on an ellipse; angles in degrees, clockwise from the right as y points down."""
+    return _unit_arc(start, stop, count) * radius + centre
+
+
+@lru_cache(maxsize=256)
+def _unit_arc(start: float, stop: float, count: int) -> np.ndarray:
     angle = np.radians(np.linspace(start, stop, count))
-    return np.stack([centre[0] + radius[0] * np.cos(angle), centre[1] + radius[1] * np.sin(angle)], axis=1)
+    return curve(np.cos(angle), np.sin(angle))
+
+
+def curve(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Points (N, 2) of two coordinates (N,)."""
+    return np.array((x, y)).T
 
 
 def between(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:

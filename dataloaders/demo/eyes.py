@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dataloaders.demo.canvas import Canvas, arc, between, mix, rgb
+from dataloaders.demo.canvas import Canvas, arc, between, curve, mix, rgb
 from dataloaders.demo.expression import Shape
 from dataloaders.demo.identity import Identity
 
@@ -28,7 +28,7 @@ def _lids(who: Identity, shape: Shape, side: int) -> tuple[np.ndarray, np.ndarra
     lower = base + dome * who.eye_size * 0.095 * (1.0 - 0.6 * min(1.0, shape.lid_lower))
     upper = base - dome * who.eye_size * 0.135 * (2.0 * min(1.0, shape.lid_upper) - 1.0) + slant
     upper -= dome * 0.11 * max(0.0, shape.lid_upper - 1.0)
-    return np.stack([x, np.minimum(upper, lower)], 1), np.stack([x, lower], 1)
+    return curve(x, np.minimum(upper, lower)), curve(x, lower)
 
 
 def _draw_eye(canvas: Canvas, who: Identity, shape: Shape, gaze: tuple[float, float], side: int) -> None:
@@ -39,7 +39,11 @@ def _draw_eye(canvas: Canvas, who: Identity, shape: Shape, gaze: tuple[float, fl
     x = side * EYE_X * who.eye_spacing + 0.06 * gaze[0]
     y = EYE_Y - 0.02 + 0.05 * gaze[1]
     radius = 0.112 * who.eye_size
-    for size, colour in ((radius, mix(who.iris, _PUPIL, 0.5)), (0.84 * radius, who.iris), (0.5 * radius, _PUPIL)):
+    for size, colour in (
+        (radius, mix(who.iris, _PUPIL, 0.5)),
+        (0.84 * radius, who.iris),
+        (0.5 * radius, _PUPIL),
+    ):
         canvas.fill(_behind_lids(arc((x, y), (size, size)), upper, lower), colour)
     glint = arc((x + 0.04, y - 0.045), (0.032, 0.032), count=8)
     canvas.fill(_behind_lids(glint, upper, lower), _WHITE)
@@ -55,7 +59,7 @@ def _behind_lids(points: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np
     order = np.argsort(upper[:, 0])
     x = points[:, 0].clip(upper[order[0], 0], upper[order[-1], 0])
     top, bottom = (np.interp(x, lid[order, 0], lid[order, 1]) for lid in (upper, lower))
-    return np.stack([x, points[:, 1].clip(top, bottom)], axis=1)
+    return curve(x, points[:, 1].clip(top, bottom))
 
 
 def _draw_brow(canvas: Canvas, who: Identity, shape: Shape, side: int) -> None:
@@ -68,7 +72,7 @@ def _draw_brow(canvas: Canvas, who: Identity, shape: Shape, side: int) -> None:
     thick = 0.045 * who.brow_width * (1.15 - 0.75 * along)
     x = side * (inner + (outer - inner) * along)
     colour = mix(who.hair, (25.0, 15.0, 10.0), 0.35)
-    canvas.fill(between(np.stack([x, y - thick], 1), np.stack([x, y + thick], 1)), colour)
+    canvas.fill(between(curve(x, y - thick), curve(x, y + thick)), colour)
 
 
 def _draw_frown(canvas: Canvas, who: Identity, shape: Shape) -> None:

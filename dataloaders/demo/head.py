@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dataloaders.demo.canvas import Canvas, arc, between, mix
+from dataloaders.demo.canvas import Canvas, arc, between, curve, mix
 from dataloaders.demo.expression import Shape
 from dataloaders.demo.identity import Identity
 
@@ -12,10 +12,9 @@ CHIN_DROP = 0.13  # how far a dropped jaw lengthens the face
 def outline(who: Identity, shape: Shape) -> np.ndarray:
     """The head's outline (42, 2), clockwise from the left temple; top at -1, chin at 1 at rest."""
     skull = arc((0, 0), (who.width, 1.0), 180, 360, 21)
-    angle = np.radians(np.linspace(0, 180, 21))
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = arc((0, 0), (1, 1), 0, 180, 21).T
     x = who.width * np.sign(cos) * np.abs(cos) ** (2.0 / who.jaw)
-    jaw = np.stack([x * (1.0 - 0.1 * sin), sin * (1.0 + CHIN_DROP * shape.jaw_drop)], axis=1)
+    jaw = curve(x * (1.0 - 0.1 * sin), sin * (1.0 + CHIN_DROP * shape.jaw_drop))
     return np.concatenate([skull, jaw])
 
 
@@ -41,7 +40,11 @@ def draw_nose(canvas: Canvas, who: Identity, shape: Shape, light: float) -> None
     flare = half * (1.0 + 0.2 * shape.nose_wrinkle)
     canvas.line(arc((0, tip - 0.02), (flare, 0.055), 10, 170, 10), who.crease, 0.03)
     for wing in (-1, 1):
-        canvas.line(arc((wing * flare, tip - 0.05), (0.04, 0.06), 90 - wing * 110, 90 + wing * 10, 7), who.crease, 0.025)
+        canvas.line(
+            arc((wing * flare, tip - 0.05), (0.04, 0.06), 90 - wing * 110, 90 + wing * 10, 7),
+            who.crease,
+            0.025,
+        )
     if shape.nose_wrinkle > 0.2:
         colour = mix(who.skin, who.crease, min(1.0, 1.2 * shape.nose_wrinkle))
         for y in (-0.12, -0.05, 0.02):
@@ -55,14 +58,14 @@ def draw_beard(canvas: Canvas, who: Identity, shape: Shape) -> None:
     drop = CHIN_DROP * shape.jaw_drop
     colour = mix(who.hair, who.skin, 0.15)
     if who.beard == "full":
-        inner = arc((0, 0.12), (0.84 * who.width, 0.66 + drop), 0, 180, 21) * [1.0, 1.0]
+        inner = arc((0, 0.12), (0.84 * who.width, 0.66 + drop), 0, 180, 21)
         canvas.fill(between(edge * [1.02, 1.03], inner), colour)
     elif who.beard == "goatee":
         canvas.fill(arc((0, 0.93 + drop), (0.2, 0.13)), colour)
 
 
 _BACK = {"bob": (1.14, 0.95), "long": (1.16, 1.7), "curly": (1.24, 0.35)}  # half width factor, lower end
-_FRONT = {  # how far the cap stands off the skull, the hairline's height, its slope, where it ends at the sides
+_FRONT = {  # off the skull by, the hairline's height and slope, where it ends at the sides
     "buzz": (0.03, -0.62, 0.0, -0.15),
     "short": (0.10, -0.60, 0.0, -0.05),
     "parted": (0.13, -0.66, 0.22, 0.0),
@@ -83,18 +86,21 @@ def draw_back_hair(canvas: Canvas, who: Identity) -> None:
         canvas.line(arc((0, -1.15), (0.3, 0.26), 20, 160, 8), dark, 0.03)
     if who.hair_style == "curly":
         for angle in np.radians(np.arange(150, 400, 24)):
-            canvas.fill(arc((1.02 * who.width * np.cos(angle), 0.98 * np.sin(angle) - 0.02), (0.3, 0.27)), dark)
+            canvas.fill(
+                arc((1.02 * who.width * np.cos(angle), 0.98 * np.sin(angle) - 0.02), (0.3, 0.27)), dark
+            )
     elif who.hair_style in _BACK:
         wide, end = _BACK[who.hair_style]
         half = who.width * wide
         top = arc((0, -0.05), (half, 1.08), 180, 360, 16)
-        canvas.fill(np.concatenate([top, [[half * 1.04, end], [half * 0.7, end + 0.1], [-half * 0.7, end + 0.1],
-                                          [-half * 1.04, end]]]), dark)
+        ends = arc((0, end), (half * 1.06, 0.14), 0, 180, 12)
+        canvas.fill(np.concatenate([top, ends]), dark)
 
 
 def draw_front_hair(canvas: Canvas, who: Identity) -> None:
     """Hair over the forehead and beside the face."""
     if who.hair_style == "bald":
+        canvas.line(arc((0, 0), (0.6 * who.width, 0.8), 230, 265, 6), mix(who.skin, (255.0,) * 3, 0.4), 0.06)
         return
     off, line, slope, end = _FRONT[who.hair_style]
     outer = arc((0, 0), (who.width + 0.4 * off + 0.02, 1.0 + off), 180, 360, 25)
@@ -102,12 +108,12 @@ def draw_front_hair(canvas: Canvas, who: Identity) -> None:
     along = np.linspace(-1.0, 1.0, 25)
     temple = 0.9 * who.width
     hairline = line + slope * along + (0.35 - line * 0.3) * np.abs(along) ** 5
-    inner = np.stack([temple * along, hairline], axis=1)
+    inner = curve(temple * along, hairline)
     inner = np.concatenate([[[-temple, end]], inner, [[temple, end]]])
     if who.hair_style == "spiky":
         outer[2:-2:2] *= 1.13
     if who.hair_style == "fringe":
-        inner[1:-1:2, 1] += 0.05
+        inner[2:-1:4, 1] += 0.07
     canvas.fill(between(outer, inner), who.hair)
     if who.hair_style == "curly":
         for x in np.linspace(-0.8, 0.8, 7):

@@ -6,8 +6,18 @@ import numpy as np
 
 from dataloaders.demo.canvas import Colour, mix, rgb
 
-_SKIN = tuple(map(rgb, ("#fbe3d3", "#f6d3b8", "#eec09a", "#e2ab80", "#cf9466", "#b67a4e", "#96603b", "#75482c", "#573522")))
-_HAIR = tuple(map(rgb, ("#17130f", "#2b1d14", "#4a2f1c", "#70482a", "#a06a35", "#d2a85c", "#8f3b1c", "#9b9794", "#dedad2")))
+_SKIN = tuple(
+    map(
+        rgb,
+        ("#f6d9c4", "#f2cbac", "#e9b992", "#e2ab80", "#cf9466", "#b67a4e", "#96603b", "#75482c", "#573522"),
+    )
+)
+_HAIR = tuple(
+    map(
+        rgb,
+        ("#17130f", "#2b1d14", "#4a2f1c", "#70482a", "#a06a35", "#d2a85c", "#8f3b1c", "#9b9794", "#c4bfb6"),
+    )
+)
 _IRIS = tuple(map(rgb, ("#3b2412", "#5a3818", "#6e5a2a", "#4d6b3a", "#3f6f93", "#66788a")))
 HAIR_STYLES = ("bald", "buzz", "short", "parted", "fringe", "spiky", "curly", "bun", "bob", "long")
 BEARDS = ("none", "moustache", "goatee", "full")

@@ -1,0 +1,40 @@
+"""Files in, batches out."""
+
+import logging
+
+from dataloaders.boxes import Boxes
+from dataloaders.datasets import find_file, load_splits
+from dataloaders.loader import Loader
+from dataloaders.order import Order
+from dataloaders.video import VideoDataset
+from utils.config import Config
+
+log = logging.getLogger("camxuc")
+
+
+def build_loaders(config: Config, pin_memory: bool = False) -> tuple[dict[str, Loader], list[str]]:
+    """A Loader for each split of the recipe's data, and the class names in label order.
+
+    Raises:
+        UserError: whatever the recipe's files lack; see load_splits and Boxes.
+    """
+    data, seed = config.data, config.train.seed
+    splits = load_splits(data, seed)
+    faces = _boxes(data.bounding_box_face, data.root_dir, "--bounding-box-face")
+    bodies = _boxes(data.bounding_box_body, data.root_dir, "--bounding-box-body")
+    everything = [clip.id for clips in splits.clips.values() for clip in clips]
+    for boxes in (faces, bodies):
+        if boxes and (warning := boxes.warn_if_few_match(everything)):
+            log.warning(warning)
+    loaders = {}
+    for split, clips in splits.clips.items():
+        training = split == "train"
+        dataset = VideoDataset(clips, data, seed, training, faces, bodies)
+        order = Order([clip.label for clip in clips], data.batch_size, seed, shuffle=training,
+                      weighted=training and data.use_weighted_sampler, power=data.sampler_power)
+        loaders[split] = Loader(dataset, order, data.num_workers, data.reader_timeout, pin_memory)
+    return loaders, splits.classes
+
+
+def _boxes(path, root, flag) -> Boxes | None:
+    return Boxes(find_file(path, root, flag)) if path else None

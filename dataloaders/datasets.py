@@ -1,0 +1,145 @@
+"""The data sets: their classes, and where each keeps its splits."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataloaders.clips import Clip
+from dataloaders.demo import generate_demo
+from dataloaders.lists import read_daisee, read_lists, scan_folders
+from utils.config import DataConfig
+from utils.errors import UserError
+from utils.seeding import SPLIT, generator
+
+log = logging.getLogger("camxuc")
+
+CAER = ["Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
+RAER = ["Neutrality", "Enjoyment", "Confusion", "Fatigue", "Distraction"]
+LEVELS = ["Very Low", "Low", "High", "Very High"]
+SPLITS = ("train", "val", "test")
+
+
+@dataclass
+class Splits:
+    """Clips by split, and the class names in label order."""
+
+    classes: list[str]
+    clips: dict[str, list[Clip]]
+
+
+def load_splits(config: DataConfig, seed: int) -> Splits:
+    """The clips of every split that the recipe names; `train` and `val` are always there.
+
+    Raises:
+        UserError: a missing root or list, a class without a training clip, no validation clips, or a list
+            of which no clip exists.
+    """
+    splits = DATASETS[config.dataset](config, seed)
+    if config.val_fraction and "val" not in splits.clips:
+        train = splits.clips["train"]
+        held_out = stratified(train, config.val_fraction, seed)
+        splits.clips["val"] = [clip for i, clip in enumerate(train) if i in held_out]
+        splits.clips["train"] = [clip for i, clip in enumerate(train) if i not in held_out]
+    if not splits.clips.get("val"):
+        raise UserError("no validation clips: give --val-annotation FILE, or --val-fraction 0.1 to hold out training clips")
+    for split, clips in splits.clips.items():
+        if not any(clip.path.exists() for clip in clips):
+            raise UserError(f"{split}: none of {len(clips)} listed clips exists, e.g. {clips[0].path}; check --root-dir")
+    present = {clip.label for clip in splits.clips["train"]}
+    empty = [name for label, name in enumerate(splits.classes) if label not in present]
+    if empty:
+        raise UserError(f"train: no clip of class {', '.join(empty)}; it cannot be learned")
+    return splits
+
+
+def stratified(clips: list[Clip], fraction: float, seed: int) -> set[int]:
+    """Positions of a seed-fixed share of each class, at least one clip of each that has two."""
+    chosen: set[int] = set()
+    for label in sorted({clip.label for clip in clips}):
+        places = [i for i, clip in enumerate(clips) if clip.label == label]
+        number = min(max(round(len(places) * fraction), 1), len(places) - 1)
+        chosen.update(generator(seed, SPLIT, label).permutation(places)[:number].tolist())
+    return chosen
+
+
+def root_of(config: DataConfig) -> Path:
+    if config.root_dir is None:
+        raise UserError(f"{config.dataset}: give the data set's folder with --root-dir")
+    if not config.root_dir.is_dir():
+        raise UserError(f"--root-dir {config.root_dir}: no such folder")
+    return config.root_dir
+
+
+def annotations(config: DataConfig, root: Path) -> dict[str, Path]:
+    """The list file of each split that has one, looked for where it is said and then under the root."""
+    named = {split: getattr(config, f"{split}_annotation") for split in SPLITS}
+    return {split: find_file(path, root, f"--{split}-annotation") for split, path in named.items() if path}
+
+
+def find_file(path: Path, root: Path | None, flag: str) -> Path:
+    for place in (path, *([root / path] if root else [])):
+        if place.is_file():
+            return place
+    raise UserError(f"{flag} {path}: no such file" + (f", nor is it under {root}" if root else ""))
+
+
+def listed(classes: list[str], config: DataConfig, seed: int) -> Splits:
+    """List files; without any, folder names (CAER, CAER-S, RAER)."""
+    root = root_of(config)
+    lists = annotations(config, root)
+    if lists and "train" not in lists:
+        raise UserError("--train-annotation is missing, while another split has a list file")
+    if lists:
+        log.info("lists: %s", ", ".join(f"{split} {path}" for split, path in lists.items()))
+        return Splits(classes, read_lists(lists, root, classes))
+    return Splits(classes, folders(root, {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}, classes))
+
+
+def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -> dict[str, list[Clip]]:
+    """Clips by folder name, in root/SPLIT/CLASS or root/ANYTHING/SPLIT/CLASS."""
+    found = {}
+    for split, spellings in names.items():
+        places = [p for base in (root, *sorted(root.iterdir())) if base.is_dir() for p in sorted(base.iterdir())
+                  if p.is_dir() and p.name.lower() in spellings]
+        if places:
+            found[split] = scan_folders(places[0], root, classes)
+    if "train" not in found:
+        raise UserError(f"{root}: no list file given, and no folder `train` of class folders in it")
+    log.info("labels from folder names: %s", ", ".join(f"{split} {len(clips)}" for split, clips in found.items()))
+    return found
+
+
+def daisee(config: DataConfig, seed: int) -> Splits:
+    root = root_of(config)
+    clips = {}
+    for split, path in annotations(config, root).items():
+        clips[split], absent = read_daisee(path, root, config.target)
+        if absent:
+            log.warning("%s: %d labels have no clip", path, absent)
+    if "train" not in clips:
+        raise UserError("daisee: give --train-annotation FILE, e.g. Labels/TrainLabels.csv")
+    return Splits([f"{level} {config.target}" for level in LEVELS], clips)
+
+
+def fer2013(config: DataConfig, seed: int) -> Splits:
+    """Its `validation` folder is the public test set, so it is `test` here: read once, after training."""
+    root = root_of(config)
+    return Splits(CAER, folders(root, {"train": ("train",), "test": ("validation",)}, CAER))
+
+
+def demo(config: DataConfig, seed: int) -> Splits:
+    if config.root_dir is None:
+        raise UserError("demo: --root-dir is where its videos are written")
+    generate_demo(config.root_dir)
+    return listed(CAER, config, seed)
+
+
+DATASETS: dict[str, Callable[[DataConfig, int], Splits]] = {
+    "caer": lambda config, seed: listed(CAER, config, seed),
+    "caer_s": lambda config, seed: listed(CAER, config, seed),
+    "raer": lambda config, seed: listed(RAER, config, seed),
+    "daisee": daisee,
+    "fer2013": fer2013,
+    "demo": demo,
+}

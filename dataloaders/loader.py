@@ -1,0 +1,110 @@
+"""Batches of one split, from any position of any epoch."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from dataloaders.order import Draw, Order
+from dataloaders.video import BadSample, Sample
+from utils.errors import UserError
+from utils.structures import Batch
+
+
+def collate(samples: list[Sample | BadSample]) -> Batch:
+    """Stack what could be read; the rest is named in `bad`. All may be bad: then the batch is empty."""
+    good = [sample for sample in samples if isinstance(sample, Sample)]
+    context = [sample.context for sample in good if sample.context is not None]
+    return Batch(
+        targets=torch.tensor([sample.target for sample in good], dtype=torch.int64),
+        ids=[sample.id for sample in good],
+        face=torch.stack([sample.face for sample in good]) if good else None,
+        context=torch.stack(context) if context else None,
+        notes=sum((sample.notes for sample in good), Counter()),
+        bad=[(sample.id, sample.reason) for sample in samples if isinstance(sample, BadSample)],
+    )
+
+
+class Loader:
+    """Iterates over an Order's batches of a data set.
+
+    Args:
+        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops.
+            Needs worker processes: nothing can interrupt a reader in the main one.
+    """
+
+    def __init__(self, dataset: Dataset, order: Order, num_workers: int, timeout: float, pin_memory: bool = False):
+        self.dataset, self.order, self.timeout = dataset, order, timeout
+        self._plan: list[list[Draw]] = []
+        self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
+        self._loader = DataLoader(
+            _Watched(dataset, self._reading),
+            batch_sampler=_Plan(self),
+            num_workers=num_workers,
+            collate_fn=collate,
+            pin_memory=pin_memory,
+            persistent_workers=num_workers > 0,
+            timeout=timeout if num_workers > 0 else 0,
+        )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self.order)
+
+    @property
+    def size(self) -> int:
+        """Clips in the split."""
+        return len(self.dataset)
+
+    def frames(self, ids: set[str]) -> dict[str, torch.Tensor]:
+        """What the network sees of some clips: (S, T, 3, H, W) uint8, the face stream and then the context."""
+        found = {}
+        for index, clip in enumerate(self.dataset.clips):
+            sample = self.dataset[Draw(0, index, 0)] if clip.id in ids else None
+            if isinstance(sample, Sample):
+                found[clip.id] = torch.stack([s for s in (sample.face, sample.context) if s is not None])
+        return found
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from number `start` on.
+
+        Raises:
+            UserError: a clip took longer to read than the time-out.
+        """
+        self._plan = self.order.batches(epoch)[start:]
+        try:
+            yield from self._loader
+        except RuntimeError as error:
+            if "timed out" not in str(error):
+                raise
+            hung = [self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0]
+            raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(hung)}") from None
+
+
+class _Plan:
+    """What DataLoader asks for indices: the loader's plan of the moment."""
+
+    def __init__(self, loader: Loader):
+        self.loader = loader
+
+    def __iter__(self):
+        return iter(self.loader._plan)
+
+    def __len__(self) -> int:
+        return len(self.loader._plan)
+
+
+class _Watched(Dataset):
+    """Says in shared memory which clip each worker is reading."""
+
+    def __init__(self, dataset: Dataset, reading: torch.Tensor):
+        self.dataset, self.reading = dataset, reading
+
+    def __getitem__(self, draw: Draw):
+        info = get_worker_info()
+        worker = info.id if info else 0
+        self.reading[worker] = draw.index
+        sample = self.dataset[draw]
+        self.reading[worker] = -1
+        return sample

@@ -1,0 +1,116 @@
+"""Frames of a video, a folder of frames, or an image: only those that are asked for."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import decord
+import numpy as np
+
+from dataloaders.clips import IMAGE, ClipError
+
+decord.logging.set_level(decord.logging.QUIET)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# A header that claims more is damaged or hostile; 2^26 pixels is 8192 x 8192.
+LARGEST_FRAME = 2**26
+
+
+@dataclass
+class Frames:
+    """Sampled frames. `numbers` names each, as a box file would: its index, or its file's number."""
+
+    pixels: list[np.ndarray]  # T times (H, W, 3) uint8 RGB
+    numbers: list[int]
+    notes: list[str] = field(default_factory=list)
+
+
+Pick = Callable[[int], list[int]]  # number of frames -> indices to read
+
+
+def read_clip(path: Path, pick: Pick) -> Frames:
+    """The frames of a clip at the indices that `pick` chooses from its real number of frames.
+
+    Raises:
+        ClipError: absent, empty, not a video or image, no frame, or a frame that cannot be decoded.
+    """
+    if not path.exists():
+        raise ClipError("no such file")
+    if path.is_dir():
+        return _read_folder(path, pick)
+    if path.stat().st_size == 0:
+        raise ClipError("the file is empty")
+    if path.suffix.lower() in IMAGE:
+        return Frames([_read_image(path)] * len(indices := pick(1)), indices)
+    return _read_video(path, pick)
+
+
+def _read_video(path: Path, pick: Pick) -> Frames:
+    try:
+        return _read_with_decord(path, pick)
+    except (decord.DECORDError, RuntimeError, IndexError):
+        # decord2 3.4.0 fails on some HEVC files that are sound; OpenCV has an FFmpeg of its own.
+        return _read_with_opencv(path, pick)
+
+
+def _read_with_decord(path: Path, pick: Pick) -> Frames:
+    # Opened here, in the worker that uses it, and closed on return: readers do not survive a fork.
+    reader = decord.VideoReader(str(path), num_threads=1)
+    if len(reader) == 0:
+        raise IndexError
+    indices = pick(len(reader))
+    frames = reader.get_batch(indices).asnumpy()  # (T, H, W, 3)
+    return Frames(list(frames), indices)
+
+
+def _read_with_opencv(path: Path, pick: Pick) -> Frames:
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        count = 0  # containers over-report: only counting tells
+        while capture.grab():
+            count += 1
+        if count == 0:
+            raise ClipError("not a video, or no frame can be decoded")
+        indices = pick(count)
+        capture.release()
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        wanted, frames = set(indices), {}
+        for index in range(max(wanted) + 1):
+            if not capture.grab():
+                raise ClipError(f"frame {index} cannot be decoded")
+            if index in wanted:
+                frames[index] = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+    return Frames([frames[index] for index in indices], indices, ["video read with OpenCV"])
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """A folder's images in numeric order: 2.jpg stands before 10.jpg."""
+    files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE and not p.name.startswith(".")]
+    return sorted(files, key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.stem)])
+
+
+def _read_folder(folder: Path, pick: Pick) -> Frames:
+    files = frame_files(folder)
+    if not files:
+        raise ClipError("the folder holds no image")
+    indices = pick(len(files))
+    read = {index: _read_image(files[index]) for index in set(indices)}
+    stems = [files[index].stem for index in indices]
+    numbers = [int(stem) if stem.isdigit() else index for stem, index in zip(stems, indices)]
+    return Frames([read[index] for index in indices], numbers)
+
+
+def _read_image(path: Path) -> np.ndarray:
+    """(H, W, 3) RGB"""
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # OpenCV's own bound on the number of pixels
+        raise ClipError(f"{path.name}: the image is too large") from None
+    if image is None:
+        raise ClipError(f"{path.name}: cannot be decoded")
+    if image.shape[0] * image.shape[1] > LARGEST_FRAME:
+        raise ClipError(f"{path.name}: {image.shape[1]}x{image.shape[0]} pixels is too large")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

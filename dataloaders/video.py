@@ -1,0 +1,99 @@
+"""One clip from disk to tensors."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dataloaders.augment import draw_augmentation
+from dataloaders.boxes import Boxes
+from dataloaders.clips import Clip, ClipError
+from dataloaders.crops import crop_to, cut, face_region, letterbox, visible
+from dataloaders.order import Draw
+from dataloaders.readers import Frames, read_clip
+from dataloaders.sampling import tsn_indices
+from utils.config import DataConfig
+from utils.seeding import AUGMENT, generator
+
+
+@dataclass
+class Sample:
+    """One clip's tensors, and notes on how they came about."""
+
+    id: str
+    target: int
+    face: Tensor  # (T, 3, S, S) uint8
+    context: Tensor | None  # (T, 3, S, S) uint8
+    notes: Counter = field(default_factory=Counter)
+
+
+@dataclass
+class BadSample:
+    """A clip that could not be read, and why."""
+
+    id: str
+    reason: str
+
+
+class VideoDataset(Dataset):
+    """Clips of one split. What it gives for a Draw depends on the draw, the seed and the files only."""
+
+    def __init__(self, clips: list[Clip], config: DataConfig, seed: int, training: bool,
+                 faces: Boxes | None = None, bodies: Boxes | None = None):
+        self.clips, self.config, self.seed, self.training = clips, config, seed, training
+        self.faces, self.bodies = faces, bodies
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, draw: Draw) -> Sample | BadSample:
+        clip = self.clips[draw.index]
+        stream = generator(self.seed, AUGMENT, *draw) if self.training else None
+        settings = self.config
+        try:
+            frames = read_clip(clip.path, lambda n: tsn_indices(n, settings.num_segments, settings.duration, stream))
+            face, notes = self._face(clip, frames)
+        except ClipError as error:
+            return BadSample(clip.id, str(error))
+        notes.update(frames.notes)
+        context = None
+        if settings.streams == "both":
+            context, context_notes = self._context(clip, frames)
+            notes += context_notes
+        return Sample(clip.id, clip.label, self._finish(face, stream),
+                      None if context is None else self._finish(context, stream), notes)
+
+    def _face(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
+        """(T, S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
+        config, steps, crops = self.config, [], []
+        for pixels, number in zip(frames.pixels, frames.numbers):
+            box = self.faces.get(clip.id, number) if self.faces else None
+            region, step = face_region(box, *pixels.shape[:2], config.box_margin, config.centre_crop, config.missing_box)
+            if box is not None and not visible(box, *pixels.shape[:2]):
+                steps.append("unusable face box")
+            crops.append(cut(pixels, region, config.image_size))
+            steps.append(f"face: {step}")
+        # A clip counts once, so that shares of clips add up to 1.
+        ladder = [step for step in steps if step.startswith("face: ")]
+        notes = Counter({f"{max(ladder, key=ladder.count)}": 1})
+        notes.update(set(steps) - set(ladder))
+        return np.stack(crops), notes
+
+    def _context(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
+        """(T, S, S, 3)"""
+        views, source = [], "context: whole frame"
+        for pixels, number in zip(frames.pixels, frames.numbers):
+            box = self.bodies.get(clip.id, number) if self.bodies and self.config.crop_body else None
+            if box is not None and visible(box, *pixels.shape[:2]):
+                pixels, source = crop_to(pixels, box), "context: body box"
+            views.append(letterbox(pixels, self.config.image_size))
+        return np.stack(views), Counter({source: 1})
+
+    def _finish(self, frames: np.ndarray, stream: np.random.Generator | None) -> Tensor:
+        """Augment, and (T, S, S, 3) -> (T, 3, S, S)."""
+        if stream is not None:
+            frames = draw_augmentation(stream, self.config.augment, self.config.random_erasing)(frames)
+        return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))

@@ -1,0 +1,122 @@
+"""CamXuc: fine-tune CLIP to recognise emotion in video.
+
+    python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
+    python main.py eval RUN [--split test] [flags]  score a run's best weights
+
+`python main.py train RECIPE --help` lists the flags.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from dataloaders import build_loaders
+from models import build_model
+from trainer import Trainer
+from utils.config import Config
+from utils.errors import UserError
+from utils.objective import build_objective
+from utils.prediction import Predictions
+from utils.recipe import load_config, save_config
+from utils.report import write_report
+from utils.results import describe, summarise, write_metrics, write_predictions
+from utils.run_folder import RunLog, open_run, run_to_resume
+
+log = logging.getLogger("camxuc")
+
+
+def train(recipe: str, flags: list[str]) -> None:
+    """Train, choose on validation, score test once, write the report."""
+    config = load_config(recipe, flags)
+    run_dir = open_run(config)
+    with RunLog(run_dir):
+        save_config(config, run_dir / "config.yaml")
+        trainer = build_trainer(config, run_dir)
+        if state := run_to_resume(config, run_dir):
+            trainer.load_state_dict(state)
+            log.info("resumed at epoch %d, step %d", trainer.epoch + 1, trainer.steps)
+        trainer.fit()
+        finish(trainer, run_dir)
+
+
+def build_trainer(config: Config, run_dir: Path) -> Trainer:
+    loaders, classes = build_loaders(config, pin_memory=torch.cuda.is_available())
+    model = build_model(config, classes)
+    with torch.no_grad():
+        objective = build_objective(config.loss, model.class_features())
+    return Trainer(config, model, objective, loaders, classes, run_dir)
+
+
+def finish(trainer: Trainer, run_dir: Path) -> None:
+    """The best weights' scores and files. The test split is read here, for the first time."""
+    trainer.load_best()
+    results = {split: trainer.evaluate(split) for split in ("val", "test") if split in trainer.loaders}
+    metrics = {split: summarise(*result, trainer.classes) for split, result in results.items()}
+    predictions = {split: result[0] for split, result in results.items()}
+    write_metrics(metrics, run_dir / "metrics.json")
+    write_predictions(predictions, trainer.classes, run_dir / "predictions.csv")
+    weights = {name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}
+    save_file(weights, run_dir / "model.safetensors", metadata={"classes": json.dumps(trainer.classes)})
+    for split, scores in metrics.items():
+        log.info("%s", describe(split, scores))
+    last = list(results)[-1]
+    report = write_report(run_dir, example_frames(trainer, last, predictions[last]))
+    log.info("report: %s", report)
+
+
+def example_frames(trainer: Trainer, split: str, predictions: Predictions, each: int = 2) -> dict[str, torch.Tensor]:
+    """Frames (S, T, 3, H, W) as the network sees them, by clip: for each class its surest hits and errors."""
+    sure, predicted = predictions.probabilities.max(dim=-1)
+    chosen = []
+    for label in range(len(trainer.classes)):
+        for right in (True, False):
+            of_class = (predictions.targets == label) & ((predicted == label) == right)
+            places = of_class.nonzero().flatten()
+            chosen += places[sure[places].argsort(descending=True)][:each].tolist()
+    wanted = {predictions.ids[place] for place in chosen}
+    return trainer.loaders[split].frames(wanted)
+
+
+def evaluate(run: str, flags: list[str]) -> None:
+    """Score a run's best weights on a split, and put the scores into its metrics.json."""
+    parser = argparse.ArgumentParser(prog="main.py eval RUN", allow_abbrev=False)
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    chosen, flags = parser.parse_known_args(flags)
+    run_dir = Path(run)
+    weights = run_dir / "model.safetensors"
+    if not weights.is_file():
+        raise UserError(f"{weights}: no such file; `eval` takes the folder of a finished run")
+    config = load_config(str(run_dir / "config.yaml"), [*flags, "--clip-pretrained", "none"])
+    trainer = build_trainer(config, run_dir)
+    if chosen.split not in trainer.loaders:
+        raise UserError(f"{run}: its recipe has no {chosen.split} split")
+    trainer.evaluated.load_state_dict(load_file(weights))
+    scores = summarise(*trainer.evaluate(chosen.split), trainer.classes)
+    metrics_file = run_dir / "metrics.json"
+    metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
+    write_metrics(metrics | {chosen.split: scores}, metrics_file)
+    print(describe(chosen.split, scores))
+
+
+COMMANDS = {"train": train, "eval": evaluate}
+
+
+def main(words: list[str]) -> int:
+    if len(words) < 2 or words[0] not in COMMANDS or words[1].startswith("-"):
+        print(__doc__.strip(), file=sys.stderr)
+        return 0 if words[:1] in (["--help"], ["-h"]) else 2
+    try:
+        COMMANDS[words[0]](words[1], words[2:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,98 @@
+"""CLIP from open_clip: any of its models, its pretrained tags, or a checkpoint on disk."""
+
+import logging
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+from torch import Tensor, nn
+
+import models.towers  # noqa: F401  (registers our own image towers with timm)
+from utils.errors import UserError
+
+open_clip.add_model_config(Path(__file__).parent / "clip_configs")
+
+# Only OpenAI's own files hold these, and only OpenAI trained with QuickGELU.
+OPENAI_KEYS = ("input_resolution", "context_length", "vocab_size")
+
+
+def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
+    """An open_clip model with its text tower in `.text` and its image tower in `.visual`, in float32.
+
+    Args:
+        name: an open_clip model name, e.g. ViT-B-16, or one of models/clip_configs.
+        pretrained: an open_clip tag, a checkpoint file (open_clip's, safetensors, or OpenAI's .pt, as
+            TorchScript or as state dict), or "none" for random weights.
+        image_size: side of the input in pixels; a ViT's position embedding is resized to it.
+    Raises:
+        UserError: unknown name or tag, a missing, foreign or unreadable file, a failed download.
+    """
+    if open_clip.get_model_config(name) is None:
+        raise UserError(f"--clip-model {name}: open_clip has no such model; `open_clip.list_models()` lists them")
+    if pretrained == "none":
+        return _create(name, image_size)
+    if Path(pretrained).is_file():
+        return _from_file(name, Path(pretrained), image_size)
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained not in tags:
+        known = ", ".join(["none", *tags])
+        raise UserError(f"--clip-pretrained {pretrained}: neither a file nor a tag of {name} ({known})")
+    quick_gelu = open_clip.get_pretrained_cfg(name, pretrained).get("quick_gelu", False)
+    try:
+        return _create(name, image_size, pretrained=pretrained, force_quick_gelu=quick_gelu)
+    except RuntimeError as error:
+        raise UserError(f"--clip-pretrained {pretrained}: {str(error).splitlines()[0]}; "
+                        "download it elsewhere and pass its path, or pass `none`") from None
+
+
+def _create(name: str, image_size: int, **options) -> nn.Module:
+    # The root logger would repeat every step of open_clip's search.
+    logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
+    # force_custom_text gives every model the same layout.
+    return open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
+
+
+def _from_file(name: str, path: Path, image_size: int) -> nn.Module:
+    weights = read_weights(path)
+    quick_gelu = all(key in weights for key in OPENAI_KEYS)
+    clip = _create(name, image_size, force_quick_gelu=quick_gelu)
+    weights = {k: v for k, v in weights.items() if k not in OPENAI_KEYS}
+    weights = convert_to_custom_text_state_dict(weights)
+    try:
+        resize_pos_embed(weights, clip)
+        resize_text_pos_embed(weights, clip)
+        clip.load_state_dict(weights)
+    except (RuntimeError, KeyError) as error:
+        lines = str(error).splitlines()
+        raise UserError(f"--clip-pretrained {path}: does not fit {name}: {lines[min(1, len(lines) - 1)].strip()}") from None
+    return clip
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict in a checkpoint file. Nothing is unpickled but tensors.
+
+    Raises:
+        UserError: the file is not a checkpoint, or holds more than tensors and plain values.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        if _is_torchscript(path):
+            return torch.jit.load(path, map_location="cpu").state_dict()
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # every reader has its own errors; all mean the same to the user
+        raise UserError(f"{path}: cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+    weights = weights.get("state_dict", weights)
+    return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def _is_torchscript(path: Path) -> bool:
+    import zipfile
+
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(Path(name).name == "constants.pkl" for name in archive.namelist())

@@ -1,0 +1,116 @@
+"""The video recogniser: CLIP's image tower, adapter, fusion and temporal transformer against learned prompts."""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.adapter import Adapter
+from models.fusion import Fusion
+from models.prompts import PromptLearner, mean_per_class
+from models.temporal import TemporalTransformer
+from models.text_tower import TextTower
+from utils.averaging import frozen_copy, move_towards
+from utils.structures import Batch, Output
+
+
+class VideoEncoder(nn.Module):
+    """Clips become unit features: frames -> image tower -> adapter -> fusion -> temporal transformer."""
+
+    def __init__(self, visual: nn.Module, width: int, settings, two_streams: bool):
+        super().__init__()
+        self.visual = visual
+        self.adapter = Adapter(width, settings.adapter_ratio, settings.dropout)
+        self.fusion = Fusion(width) if two_streams else None
+        self.temporal = TemporalTransformer(
+            width, settings.temporal_layers, settings.temporal_heads, settings.temporal_pool, settings.dropout
+        )
+        self.register_buffer("mean", torch.tensor(visual.image_mean).view(3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(visual.image_std).view(3, 1, 1) * 255)
+
+    def forward(self, face: Tensor, context: Tensor | None) -> Tensor:
+        """(B, T, 3, H, W) twice -> (B, D)."""
+        streams = [face] if self.fusion is None else [face, context]
+        frames = torch.stack(streams)  # (S, B, T, 3, H, W): both streams in one pass
+        x = rearrange(frames, "s b t c h w -> (s b t) c h w")
+        x = (x.float() - self.mean) / self.std
+        x = self.visual(x.contiguous(memory_format=torch.channels_last))
+        x = self.adapter(F.normalize(x, dim=-1))
+        x = rearrange(x, "(s b t) d -> s b t d", s=len(streams), b=len(face))
+        x = x[0] if self.fusion is None else self.fusion(*x)  # (B, T, D)
+        return F.normalize(self.temporal(x).float(), dim=-1)
+
+
+class VideoRecogniser(nn.Module):
+    """Cosine of a video feature and one text feature per class, over a temperature.
+
+    Args:
+        clip: an open_clip model with `.visual` and `.text`.
+        texts: C lists of K texts.
+        settings: ModelConfig.
+        two_streams: face and context, or the face alone.
+        momentum: of the key side, and `keys` what it encodes: "text", "video" or "none".
+        trainable_image: whether the image tower learns; if not, its batch statistics stand still too.
+    """
+
+    def __init__(self, clip: nn.Module, texts: list[list[str]], settings, two_streams: bool = True,
+                 keys: str = "none", momentum: float = 0.999, trainable_image: bool = True):
+        super().__init__()
+        self.temperature, self.keys, self.momentum = settings.temperature, keys, momentum
+        self.trainable_image = trainable_image
+        self.text_tower = TextTower(clip.text)
+        self.prompts = PromptLearner(
+            self.text_tower, texts, settings.contexts_number, settings.class_token_position,
+            settings.class_specific_contexts, settings.contexts_init,
+        )
+        with torch.no_grad():
+            flat = self.text_tower.encode([text for group in texts for text in group])
+        self.register_buffer("handcrafted", mean_per_class(flat, len(texts[0])))  # (C, D)
+        visual = clip.visual.requires_grad_(trainable_image)
+        self.video = VideoEncoder(visual, self.handcrafted.shape[1], settings, two_streams)
+        self.key_side = {"text": self.prompts, "video": self.video}.get(keys)
+        self.key_side = frozen_copy(self.key_side) if self.key_side is not None else None
+
+    def forward(self, batch: Batch) -> Output:
+        video = self.video(batch.face, batch.context)  # (B, D)
+        text = self.prompts(self.text_tower)  # (C, D)
+        return Output(
+            logits=video @ text.T / self.temperature,
+            embedding=video,
+            text_features=text,
+            handcrafted=self.handcrafted,
+            key=self._keys(batch) if self.training else None,
+        )
+
+    def class_features(self) -> dict[str, Tensor]:
+        """The text features of the classes, (C, D) each: from the learned and from the hand-crafted prompts."""
+        return {"learned": self.prompts(self.text_tower), "handcrafted": self.handcrafted}
+
+    @torch.no_grad()
+    def _keys(self, batch: Batch) -> Tensor | None:
+        """The momentum side's features: (C, D) of texts, or (B, D) of videos."""
+        if self.keys == "text":
+            return self.key_side(self.text_tower)
+        return self.key_side(batch.face, batch.context) if self.keys == "video" else None
+
+    def after_step(self) -> None:
+        """The momentum side follows; called once per optimiser step."""
+        if self.key_side is not None:
+            move_towards(self.key_side, self.prompts if self.keys == "text" else self.video, self.momentum)
+
+    def train(self, mode: bool = True) -> "VideoRecogniser":
+        super().train(mode)
+        self.text_tower.eval()
+        if not self.trainable_image:
+            self.video.visual.eval()
+        return self
+
+    def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
+        """Trainable parameters by the name that their learning rate goes by."""
+        groups = {"image_encoder": [], "prompt_learner": [], "adapter": [], "": []}
+        places = {"video.visual.": "image_encoder", "prompts.": "prompt_learner", "video.adapter.": "adapter"}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                place = next((group for start, group in places.items() if name.startswith(start)), "")
+                groups[place].append((name, parameter))
+        return groups

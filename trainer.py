@@ -1,0 +1,221 @@
+"""The Trainer: one loop for every task. It is given a model, loaders and an objective, and looks into none."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from utils import checkpoint
+from utils.averaging import frozen_copy, move_towards
+from utils.config import Config
+from utils.errors import UserError
+from utils.interrupt import Interrupt
+from utils.meter import Meter
+from utils.metrics import score
+from utils.mixup import mixup
+from utils.objective import LossReport, Objective
+from utils.optimizer import build_optimizer
+from utils.precision import choose_device, choose_precision
+from utils.prediction import Predictions, predict
+from utils.results import EpochTable, write_history
+from utils.schedules import learning_rate_factor
+from utils.seeding import seed_step
+from utils.structures import Batch, Output
+from utils.tally import Tally
+
+log = logging.getLogger("camxuc")
+
+
+class Trainer:
+    """Trains `model` on loaders["train"], keeping the weights with the best UAR on loaders["val"].
+
+    All that training depends on is in `state_dict`; a run that goes on from it equals one never stopped.
+    """
+
+    def __init__(self, config: Config, model: nn.Module, objective: Objective, loaders: dict, classes: list[str],
+                 run_dir: Path):
+        self.config, self.settings, self.classes, self.run_dir = config, config.train, classes, run_dir
+        self.device = choose_device(self.settings.device)
+        self.precision = choose_precision(self.settings, self.device)
+        self.model, self.objective, self.loaders = model.to(self.device), objective.to(self.device), loaders
+        self.averaged = frozen_copy(self.model) if self.settings.ema else None
+        self.optimizer = build_optimizer(self.settings, model.parameter_groups())
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.scaled)
+        self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
+        self.meter, self.tally = Meter(), self._tally("train")
+        self.history: list[dict] = []
+        self.best = {"uar": -1.0, "epoch": -1}
+
+    def fit(self, until_step: int | None = None) -> None:
+        """Train to the end of the last epoch, or to a step.
+
+        SIGINT and SIGTERM end it after the step at work, with a checkpoint, by SystemExit(128 + signal).
+        """
+        log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
+        table = EpochTable()
+        with Interrupt() as interrupt, SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch) as board:
+            while self.epoch < self.settings.epochs and not self._stale:
+                started = time.monotonic()
+                for _ in self._train_epoch():
+                    at_step = self.settings.save_every and self.steps % self.settings.save_every == 0
+                    if interrupt.signal or self.steps == until_step or at_step:
+                        self.save()
+                    if interrupt.signal:
+                        raise SystemExit(128 + interrupt.signal)
+                    if self.steps == until_step:
+                        return
+                row = self._close_epoch(time.monotonic() - started)
+                for name, value in row.items():
+                    board.add_scalar(name, value, row["epoch"])
+                table.show(row)
+
+    def _train_epoch(self) -> Iterator[None]:
+        """The steps left in this epoch, yielding after each."""
+        self.model.train()
+        self.objective.train()
+        loader = self.loaders["train"]
+        bar = tqdm(total=len(loader), initial=self.batch, desc=f"epoch {self.epoch + 1}/{self.settings.epochs}",
+                   leave=False, dynamic_ncols=True)
+        with bar:
+            for batches in _in_groups(loader.epoch(self.epoch, start=self.batch), self.settings.accumulate):
+                for batch in batches:
+                    self.tally.add(batch)
+                readable = [batch for batch in batches if len(batch)]
+                if readable:
+                    self.step(readable)
+                self.batch += len(batches)
+                bar.update(len(batches))
+                yield
+
+    def step(self, batches: list[Batch]) -> None:
+        """One optimiser step over one batch, or over several that are accumulated."""
+        stream = seed_step(self.settings.seed, self.steps)
+        epoch = self.epoch + self.batch / len(self.loaders["train"])
+        clips = sum(map(len, batches))
+        self._set_learning_rates(epoch)
+        for batch in batches:
+            batch = mixup(batch.to(self.device), self.config.loss.mixup_alpha, stream)
+            with torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None):
+                output = self.model(batch)
+            report = self.objective(output, batch, epoch)
+            self.scaler.scale(report.total * (len(batch) / clips)).backward()
+            self._note(report, output, batch)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
+        self._check_finite(norm, batches)
+        self.meter.add({"grad_norm": norm})
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.model.after_step()
+        self.steps += 1
+        if self.averaged is not None:
+            # The average of a young run would be its random start.
+            decay = min(self.settings.ema, (1 + self.steps) / (10 + self.steps))
+            move_towards(self.averaged, self.model, decay)
+
+    def _trainable(self) -> list[nn.Parameter]:
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def _set_learning_rates(self, epoch: float) -> None:
+        s = self.settings
+        factor = learning_rate_factor(epoch, s.epochs, s.warmup_epochs, s.milestones, s.gamma)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_lr"] * factor
+
+    def _note(self, report: LossReport, output: Output, batch: Batch) -> None:
+        """Add a batch to the epoch's means; accuracy under mixup is scored with its lam."""
+        predicted = output.logits.argmax(dim=-1)
+        accuracy = (predicted == batch.targets).float().mean()
+        if batch.other_targets is not None:
+            accuracy = batch.lam * accuracy + (1 - batch.lam) * (predicted == batch.other_targets).float().mean()
+        parts = {f"loss_{name}": value for name, value in report.parts.items()}
+        self.meter.add({"loss": report.total, **parts, "accuracy": accuracy}, len(batch))
+
+    def _check_finite(self, norm: Tensor, batches: list[Batch]) -> None:
+        # The scaler meets infinities in its search for a scale, and skips those steps itself.
+        if not self.scaler.is_enabled() and not torch.isfinite(norm):
+            clips = ", ".join(clip for batch in batches for clip in batch.ids)
+            raise UserError(f"step {self.steps + 1}: the gradient is not finite; clips in the batch: {clips}")
+
+    def _close_epoch(self, seconds: float) -> dict:
+        """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""
+        log.info("%s", self.tally)
+        predictions, tally = self.evaluate("val")
+        log.info("%s", tally)
+        scores = score(predictions.probabilities, predictions.targets, self.classes)
+        rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
+        row = {"epoch": self.epoch + 1, **self.meter.means(), "val_cross_entropy": predictions.cross_entropy,
+               **{f"val_{name}": scores[name] for name in ("war", "uar", "macro_f1")}, **rates, "seconds": seconds}
+        self.history.append(row)
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.meter, self.tally = Meter(), self._tally("train")
+        if scores["uar"] > self.best["uar"]:
+            self.best = {"uar": scores["uar"], "epoch": self.epoch}
+            checkpoint.save({"model": self.evaluated.state_dict(), **self.best}, self.folder / "best.pt")
+        write_history(self.history, self.run_dir / "history.csv")
+        self.save()
+        return row
+
+    def evaluate(self, split: str) -> tuple[Predictions, Tally]:
+        """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
+        tally, loader = self._tally(split), self.loaders[split]
+        batches = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
+        return predict(self.evaluated, batches, self.device, tally, self.precision.dtype), tally
+
+    @property
+    def evaluated(self) -> nn.Module:
+        return self.model if self.averaged is None else self.averaged
+
+    @property
+    def folder(self) -> Path:
+        return self.run_dir / "checkpoints"
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return -(-len(self.loaders["train"]) // self.settings.accumulate)
+
+    @property
+    def _stale(self) -> bool:
+        patience = self.settings.early_stop
+        return bool(patience) and self.epoch - self.best["epoch"] >= patience and self.epoch > 0
+
+    def _tally(self, split: str) -> Tally:
+        return Tally(split, self.loaders[split].size, self.config.data.max_bad_clips)
+
+    def save(self) -> None:
+        checkpoint.save(self.state_dict(), self.folder / "last.pt")
+
+    def load_best(self) -> None:
+        """Take the weights with the best validation UAR."""
+        self.evaluated.load_state_dict(checkpoint.load(self.folder / "best.pt")["model"])
+
+    def state_dict(self) -> dict:
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return parts | {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "best": dict(self.best),
+                        "history": [dict(row) for row in self.history], "config": self.config.flat()}
+
+    def load_state_dict(self, state: dict) -> None:
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]
+        self.best, self.history = state["best"], state["history"]
+
+    def _parts(self) -> dict:
+        """Whatever has a state of its own."""
+        parts = {"model": self.model, "objective": self.objective, "optimizer": self.optimizer, "scaler": self.scaler,
+                 "meter": self.meter, "tally": self.tally}
+        return parts if self.averaged is None else parts | {"averaged": self.averaged}
+
+
+def _in_groups(items: Iterable, size: int) -> Iterator[list]:
+    """Lists of `size` items; the last may be shorter."""
+    items = iter(items)
+    while group := list(islice(items, size)):
+        yield group

@@ -1,0 +1,27 @@
+"""Means over an epoch, kept on the device so that no step waits for a number."""
+
+import torch
+from torch import Tensor
+
+
+class Meter:
+    """Weighted means by name. A name that is added now and then is averaged over when it was."""
+
+    def __init__(self):
+        self.sums: dict[str, Tensor] = {}
+        self.weights: dict[str, float] = {}
+
+    def add(self, values: dict[str, Tensor | float], weight: float = 1.0) -> None:
+        for name, value in values.items():
+            value = torch.as_tensor(value).detach().double() * weight
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.weights[name] = self.weights.get(name, 0.0) + weight
+
+    def means(self) -> dict[str, float]:
+        return {name: float(total) / self.weights[name] for name, total in self.sums.items()}
+
+    def state_dict(self) -> dict:
+        return {"sums": dict(self.sums), "weights": dict(self.weights)}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.sums, self.weights = dict(state["sums"]), dict(state["weights"])

@@ -1,0 +1,55 @@
+"""What a model says about every clip of a split."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from utils.errors import UserError
+from utils.structures import Batch
+from utils.tally import Tally
+
+
+@dataclass
+class Predictions:
+    """Of N clips, in the order of the split."""
+
+    ids: list[str]
+    targets: Tensor  # (N,)
+    logits: Tensor  # (N, C)
+
+    @property
+    def probabilities(self) -> Tensor:
+        return self.logits.softmax(dim=-1)
+
+    @property
+    def cross_entropy(self) -> float:
+        return float(F.cross_entropy(self.logits, self.targets))
+
+
+@torch.no_grad()
+def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, tally: Tally,
+            dtype: torch.dtype | None = None) -> Predictions:
+    """One pass in eval mode.
+
+    Raises:
+        UserError: no clip could be read.
+    """
+    was_training = model.training
+    model.eval()
+    ids, targets, logits = [], [], []
+    for batch in batches:
+        tally.add(batch)
+        if not len(batch):
+            continue
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            output = model(batch.to(device))
+        ids += batch.ids
+        targets.append(batch.targets)
+        logits.append(output.logits.float().cpu())
+    model.train(was_training)
+    if not ids:
+        raise UserError(f"{tally.split}: no clip could be read")
+    return Predictions(ids, torch.cat(targets), torch.cat(logits))

@@ -1,0 +1,70 @@
+"""The files of a run folder that hold figures, and the table on the screen."""
+
+import csv
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+from utils.metrics import score
+from utils.prediction import Predictions
+from utils.tally import Tally
+
+
+class EpochTable:
+    """Prints one line an epoch, with a heading above the first. Columns are those of the first row."""
+
+    WIDTH = 9
+
+    def __init__(self):
+        self.columns: list[str] = []
+
+    def show(self, row: dict) -> None:
+        columns = [name for name in row if not name.startswith("lr_")]
+        if columns != self.columns:  # a term has set in or gone
+            self.columns = columns
+            tqdm.write("  ".join(self._short(name).rjust(self.WIDTH) for name in columns))
+        tqdm.write("  ".join(self._cell(row[name]).rjust(self.WIDTH) for name in columns))
+
+    def _short(self, name: str) -> str:
+        return name.replace("loss_", "").replace("cross_entropy", "ce")
+
+    def _cell(self, value) -> str:
+        return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def write_history(rows: list[dict], path: Path) -> None:
+    """One line an epoch; a term that is not yet at work leaves its cell empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def summarise(predictions: Predictions, tally: Tally, classes: list[str]) -> dict:
+    """A split's entry in metrics.json."""
+    scores = score(predictions.probabilities, predictions.targets, classes)
+    return {**scores, "cross_entropy": predictions.cross_entropy, "shares": tally.shares(), "left_out": dict(tally.bad)}
+
+
+def write_metrics(metrics: dict[str, dict], path: Path) -> None:
+    path.write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def write_predictions(splits: dict[str, Predictions], classes: list[str], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "clip", "true", "predicted", *(f"p_{name}" for name in classes)])
+        for split, predictions in splits.items():
+            for clip, target, row in zip(predictions.ids, predictions.targets.tolist(), predictions.probabilities):
+                writer.writerow([split, clip, classes[target], classes[int(row.argmax())], *(f"{p:.6f}" for p in row)])
+
+
+def describe(split: str, scores: dict) -> str:
+    """The line that is read first: scores beside what no look at a clip would give."""
+    line = "  ".join(f"{name.upper()} {scores[key]:.3f}" for name, key in
+                     (("WAR", "war"), ("UAR", "uar"), ("macro-F1", "macro_f1")))
+    majority, prior = scores["baselines"]["majority"], scores["baselines"]["prior"]
+    return (f"{split}: {line}  ({scores['clips']} clips; always {majority['class']}: WAR {majority['war']:.3f}, "
+            f"UAR {majority['uar']:.3f}; drawing from the priors: WAR {prior['war']:.3f}, UAR {prior['uar']:.3f})")

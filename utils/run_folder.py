@@ -1,0 +1,82 @@
+"""Where a run's files go, and its log."""
+
+import logging
+from pathlib import Path
+
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from utils import checkpoint
+from utils.config import Config
+from utils.errors import UserError
+
+log = logging.getLogger("camxuc")
+
+# These may differ between a run and its continuation; anything else would make it another run.
+FREE_TO_CHANGE = {"resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir", "epochs"}
+
+
+def open_run(config: Config) -> Path:
+    """The run folder: --output-dir, or runs/RECIPE with a number behind it where that is taken.
+
+    Raises:
+        UserError: --output-dir holds another run and --resume is not given, or it cannot be written.
+    """
+    resume, folder = config.train.resume, config.train.output_dir
+    if folder is None and resume not in ("", "auto"):
+        folder = Path(resume).parent.parent  # RUN/checkpoints/last.pt
+    if folder is None:
+        base = Path("runs") / config.recipe
+        folder, number = base, 2
+        while folder.exists() and resume != "auto":
+            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    elif (folder / "checkpoints").exists() and not resume:
+        raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output-dir {folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+def run_to_resume(config: Config, run_dir: Path) -> dict | None:
+    """The state that --resume asks for, if any.
+
+    Raises:
+        UserError: the checkpoint is missing or damaged, or comes from other settings.
+    """
+    resume = config.train.resume
+    if not resume:
+        return None
+    path = run_dir / "checkpoints" / "last.pt" if resume == "auto" else Path(resume)
+    if resume == "auto" and not path.is_file():
+        log.info("--resume auto: no checkpoint in %s, starting anew", run_dir)
+        return None
+    state = checkpoint.load(path)
+    then, now = state["config"], config.flat()
+    changed = [f"{key} {then.get(key)} -> {now[key]}" for key in now
+               if key not in FREE_TO_CHANGE and then.get(key) != now[key]]
+    if changed:
+        raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
+    return state
+
+
+class RunLog:
+    """While entered, the log goes to the screen, around the progress bar, and to run_dir/train.log."""
+
+    def __init__(self, run_dir: Path):
+        self.file = logging.FileHandler(run_dir / "train.log")
+        self.file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.screen = logging.StreamHandler()
+        self.screen.setFormatter(logging.Formatter("%(message)s"))
+        self.around_bar = logging_redirect_tqdm([log])
+
+    def __enter__(self) -> None:
+        log.setLevel(logging.INFO)
+        log.propagate = False
+        log.handlers = [self.screen, self.file]
+        self.around_bar.__enter__()
+
+    def __exit__(self, *exception) -> None:
+        self.around_bar.__exit__(*exception)
+        log.handlers = []
+        self.file.close()

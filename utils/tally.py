@@ -1,0 +1,54 @@
+"""Counts of what a pass over a split met: clips seen, how each was cut, and clips left out."""
+
+import logging
+from collections import Counter
+
+from utils.errors import UserError
+from utils.structures import Batch
+
+log = logging.getLogger("camxuc")
+
+
+class Tally:
+    """
+    Args:
+        split: its name, for messages.
+        size: clips in the split.
+        max_bad: share of `size` that may be unreadable.
+    """
+
+    def __init__(self, split: str, size: int, max_bad: float):
+        self.split, self.size, self.max_bad = split, size, max_bad
+        self.clips = 0
+        self.notes: Counter = Counter()
+        self.bad: dict[str, str] = {}
+
+    def add(self, batch: Batch) -> None:
+        """
+        Raises:
+            UserError: more clips were unreadable than allowed.
+        """
+        self.clips += len(batch)
+        self.notes.update(batch.notes)
+        for clip, reason in batch.bad:
+            if clip not in self.bad:
+                log.warning("%s: left out %s: %s", self.split, clip, reason)
+            self.bad[clip] = reason
+        if len(self.bad) > self.max_bad * self.size:
+            clip, reason = next(iter(self.bad.items()))
+            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} clips cannot be read, over --max-bad-clips "
+                            f"{self.max_bad:g}; e.g. {clip}: {reason}")
+
+    def shares(self) -> dict[str, float]:
+        """Share of the clips seen that each note is true of."""
+        return {note: count / max(self.clips, 1) for note, count in sorted(self.notes.items())}
+
+    def __str__(self) -> str:
+        shares = ", ".join(f"{note} {share:.1%}" for note, share in self.shares().items())
+        return f"{self.split}: {self.clips} clips ({shares}), {len(self.bad)} left out"
+
+    def state_dict(self) -> dict:
+        return {"clips": self.clips, "notes": dict(self.notes), "bad": dict(self.bad)}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.clips, self.notes, self.bad = state["clips"], Counter(state["notes"]), dict(state["bad"])
