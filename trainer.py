@@ -51,6 +51,7 @@ class Trainer:
         self.meter, self.tally = Meter(), self._tally("train")
         self.history: list[dict] = []
         self.best = {"uar": -1.0, "epoch": -1}
+        self.said: dict[str, str] = {}
 
     def fit(self, until_step: int | None = None) -> None:
         """Train to the end of the last epoch, or to a step.
@@ -146,9 +147,9 @@ class Trainer:
 
     def _close_epoch(self, seconds: float) -> dict:
         """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""
-        log.info("%s", self.tally)
         predictions, tally = self.evaluate("val")
-        log.info("%s", tally)
+        for split in (self.tally, tally):
+            self._say(split)
         scores = score(predictions.probabilities, predictions.targets, self.classes)
         rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
         row = {"epoch": self.epoch + 1, **self.meter.means(), "val_cross_entropy": predictions.cross_entropy,
@@ -185,6 +186,12 @@ class Trainer:
     def _stale(self) -> bool:
         patience = self.settings.early_stop
         return bool(patience) and self.epoch - self.best["epoch"] >= patience and self.epoch > 0
+
+    def _say(self, tally: Tally) -> None:
+        """What a pass met, when it is not what the pass before met."""
+        if self.said.get(tally.split) != str(tally):
+            log.info("%s", tally)
+        self.said[tally.split] = str(tally)
 
     def _tally(self, split: str) -> Tally:
         return Tally(split, self.loaders[split].size, self.config.data.max_bad_clips)

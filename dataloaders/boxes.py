@@ -1,15 +1,15 @@
 """Box files: JSON, [x1, y1, x2, y2] in pixels, one per clip or one per frame."""
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from dataloaders.clips import IMAGE, VIDEO
+from dataloaders.clips import IMAGE, VIDEO, frame_number
 from dataloaders.lists import read_text
 from utils.errors import UserError
 
 Box = tuple[float, float, float, float]
+FURTHEST = 1e6  # pixels; what lies further out is damaged, NaN or infinite
 
 
 class Boxes:
@@ -23,47 +23,52 @@ class Boxes:
         self.path = path
         try:
             table = json.loads(read_text(path))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: not JSON: {error}") from None
         if not isinstance(table, dict):
             raise UserError(f"{path}: must be an object of boxes by clip, not a {type(table).__name__}")
         self.table = {}
         for key, value in table.items():
             self.table[key] = self._frames(key, value) if isinstance(value, dict) else self._box(key, value)
-        self.index = {}
+        self.by_name = {_name(key): key for key in table}
+        self.by_short_name = {}
         for key in table:
-            for name in _names(key):
-                # A short name that two keys share would match the wrong clip.
-                self.index[name] = None if name in self.index else key
-        self.index |= {_names(key)[0]: key for key in table}
+            # A short name that two keys share would match the wrong clip.
+            short = _short(_name(key))
+            self.by_short_name[short] = None if short in self.by_short_name else key
 
     def _frames(self, key: str, value: dict) -> dict[int, Box]:
         frames = {}
         for name, box in value.items():
-            digits = "".join(c for c in PurePosixPath(name).stem if c.isdigit())
-            if not digits:
+            number = frame_number(name)
+            if number is None:
                 raise UserError(f"{self.path}: {key!r}: frame {name!r} has no number")
-            frames[int(digits)] = self._box(key, box)
+            frames[number] = self._box(key, box)
         return frames
 
     def _box(self, key: str, value) -> Box:
         numbers = isinstance(value, list) and len(value) == 4 and all(
-            isinstance(v, int | float) and math.isfinite(v) for v in value)
+            type(v) in (int, float) and abs(v) < FURTHEST for v in value)
         if not numbers:
             raise UserError(f"{self.path}: {key!r}: expected [x1, y1, x2, y2], found {str(value)[:60]}")
         return tuple(map(float, value))
 
     def get(self, clip_id: str, frame_number: int) -> Box | None:
         """The frame's own box, else the nearest frame's, else the clip's, else None."""
-        key = next((self.index[name] for name in _names(clip_id) if self.index.get(name)), None)
-        boxes = self.table.get(key)
+        boxes = self._boxes(clip_id)
         if isinstance(boxes, dict):
             nearest = min(boxes, key=lambda number: (abs(number - frame_number), number), default=None)
             return boxes.get(nearest)
         return boxes
 
     def has(self, clip_id: str) -> bool:
-        return any(self.index.get(name) for name in _names(clip_id))
+        return bool(self._boxes(clip_id))
+
+    def _boxes(self, clip_id: str) -> Box | dict[int, Box] | None:
+        # One side at most may drop its first folder: with both, train/Anger/1 would match test/Anger/1.
+        name = _name(clip_id)
+        found = (self.by_name.get(name), self.by_name.get(_short(name)), self.by_short_name.get(name))
+        return self.table.get(next((key for key in found if key is not None), None))
 
     def warn_if_few_match(self, clip_ids: Iterable[str]) -> str | None:
         """A sentence with one example from each side, when fewer than half of the clips have a box."""
@@ -76,9 +81,13 @@ class Boxes:
                 f"the clips look like {missing[0]!r}, the file's keys like {example!r}")
 
 
-def _names(key: str) -> list[str]:
-    """A key's normalised names: the whole path without extension, and the same without its first folder."""
+def _name(key: str) -> str:
+    """A key's normalised form: the path without extension, with `/`."""
     path = PurePosixPath(key.replace("\\", "/"))
     path = path.with_suffix("") if path.suffix.lower() in VIDEO | IMAGE else path
-    parts = [part for part in path.parts if part not in (".", "/")]
-    return ["/".join(parts), "/".join(parts[1:])] if len(parts) > 2 else ["/".join(parts)]
+    return "/".join(part for part in path.parts if part != "/")
+
+
+def _short(name: str) -> str:
+    """The same without its first folder, where something tells it apart still."""
+    return name.split("/", 1)[1] if name.count("/") > 1 else name

@@ -1,7 +1,8 @@
 """A clip as the data set lists it, before any frame is read."""
 
+import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
 from utils.errors import UserError
 
@@ -26,9 +27,16 @@ def inside(root: Path, listed: str, where: str) -> Path:
     """The path of a listed file, which must not lead out of the root.
 
     Raises:
-        UserError: an absolute path, or one with `..`.
+        UserError: an absolute path, one with `..`, or the root itself.
     """
-    pure = PurePosixPath(listed.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
-        raise UserError(f"{where}: {listed!r} leads out of --root-dir; paths must be relative to it")
-    return root / pure
+    pure = PureWindowsPath(listed)  # takes both separators, and knows drives
+    if pure.anchor or ".." in pure.parts or not pure.parts:
+        raise UserError(f"{where}: {listed!r} is no path inside --root-dir; paths must be relative to it")
+    return root / pure.as_posix()
+
+
+def frame_number(name: str) -> int | None:
+    """The number in a frame's file name, the last if there are several: 28 for `frame_028.jpg`."""
+    stem = PureWindowsPath(name).stem
+    numbers = re.findall(r"\d{1,18}", stem)
+    return int(numbers[-1]) if numbers else None

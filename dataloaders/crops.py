@@ -9,7 +9,8 @@ from dataloaders.clips import ClipError
 FACE_BOX, CENTRE_CROP, FULL_FRAME = "face box", "centre crop", "full frame"
 
 
-def face_region(box: Box | None, height: int, width: int, margin: float, centre: float, missing: str) -> tuple[Box, str]:
+def face_region(box: Box | None, height: int, width: int, margin: float, centre: float,
+                missing: str) -> tuple[Box, str]:
     """The square to cut for the face stream, in pixels, and which step of the ladder gave it.
 
     Args:

@@ -1,6 +1,7 @@
 """The data sets: their classes, and where each keeps its splits."""
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +43,12 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
         splits.clips["val"] = [clip for i, clip in enumerate(train) if i in held_out]
         splits.clips["train"] = [clip for i, clip in enumerate(train) if i not in held_out]
     if not splits.clips.get("val"):
-        raise UserError("no validation clips: give --val-annotation FILE, or --val-fraction 0.1 to hold out training clips")
+        raise UserError("no validation clips: give --val-annotation FILE, or --val-fraction 0.1 to hold out "
+                        "training clips")
     for split, clips in splits.clips.items():
-        if not any(clip.path.exists() for clip in clips):
-            raise UserError(f"{split}: none of {len(clips)} listed clips exists, e.g. {clips[0].path}; check --root-dir")
+        if not any(os.path.exists(clip.path) for clip in clips):
+            raise UserError(f"{split}: none of {len(clips)} listed clips exists, e.g. {clips[0].path}; "
+                            "check --root-dir")
     present = {clip.label for clip in splits.clips["train"]}
     empty = [name for label, name in enumerate(splits.classes) if label not in present]
     if empty:
@@ -93,7 +96,8 @@ def listed(classes: list[str], config: DataConfig, seed: int) -> Splits:
     if lists:
         log.info("lists: %s", ", ".join(f"{split} {path}" for split, path in lists.items()))
         return Splits(classes, read_lists(lists, root, classes))
-    return Splits(classes, folders(root, {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}, classes))
+    names = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
+    return Splits(classes, folders(root, names, classes))
 
 
 def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -> dict[str, list[Clip]]:

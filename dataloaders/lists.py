@@ -1,10 +1,13 @@
 """List files: `path num_frames label`, separated by blanks. The path itself may hold blanks."""
 
 import csv
+import re
 from pathlib import Path
 
 from dataloaders.clips import IMAGE, VIDEO, Clip, inside
 from utils.errors import UserError
+
+LINE = re.compile(r"(.*\S)\s+\d+\s+(-?\d{1,9})")
 
 
 def read_lists(paths: dict[str, Path], root: Path, classes: list[str]) -> dict[str, list[Clip]]:
@@ -29,10 +32,10 @@ def _rows(path: Path) -> list[tuple[str, int]]:
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
-        parts = line.rsplit(maxsplit=2)
-        if len(parts) != 3 or not parts[1].isdigit() or not parts[2].lstrip("-").isdigit():
+        match = LINE.fullmatch(line.strip())
+        if not match:
             raise UserError(f"{path}:{number}: expected `path num_frames label`, found {line.strip()[:80]!r}")
-        rows.append((parts[0].strip(), int(parts[2])))
+        rows.append((match[1], int(match[2])))
     if not rows:
         raise UserError(f"{path}: lists no clip")
     return rows
@@ -68,17 +71,12 @@ def read_daisee(path: Path, root: Path, target: str) -> tuple[list[Clip], int]:
     """The clips of DAiSEE's label CSV, and how many labels have no clip.
 
     Raises:
-        UserError: no such column, a label that is not 0 to 3, no clip at all.
+        UserError: not CSV, no such column, a label that is not 0 to 3, no clip at all.
     """
-    table = csv.DictReader(read_text(path).splitlines())
-    columns = {name.strip(): name for name in table.fieldnames or []}  # `Frustration ` has a trailing blank
-    for need in ("ClipID", target):
-        if need not in columns:
-            raise UserError(f"{path}: no column {need!r}; --target takes one of {', '.join(columns)}")
     videos = {p.stem: p for p in root.glob("DataSet/*/*/*/*") if p.suffix.lower() in VIDEO}
     clips, absent = [], 0
-    for number, row in enumerate(table, 2):
-        stem, label = Path(row[columns["ClipID"]] or "").stem, (row[columns[target]] or "").strip()
+    for number, row in _table(path, ("ClipID", target)):
+        stem, label = Path(row["ClipID"]).stem, row[target]
         if label not in ("0", "1", "2", "3"):
             raise UserError(f"{path}:{number}: {target} is {label!r}; expected 0, 1, 2 or 3")
         if stem in videos:
@@ -88,6 +86,20 @@ def read_daisee(path: Path, root: Path, target: str) -> tuple[list[Clip], int]:
     if not clips:
         raise UserError(f"{path}: none of its {absent} clips is under {root / 'DataSet'}")
     return clips, absent
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The needed columns of a CSV, by row, and each row's line number."""
+    table = csv.DictReader(read_text(path).splitlines())
+    try:
+        columns = {name.strip(): name for name in table.fieldnames or []}  # `Frustration ` has a trailing blank
+        for name in needed:
+            if name not in columns:
+                raise UserError(f"{path}: no column {name!r} (--target names it), only {', '.join(columns)}")
+        # A short row lacks its last cells.
+        return [(table.line_num, {name: (row[columns[name]] or "").strip() for name in needed}) for row in table]
+    except csv.Error as error:
+        raise UserError(f"{path}:{table.line_num}: not CSV: {error}") from None
 
 
 def scan_folders(folder: Path, root: Path, classes: list[str]) -> list[Clip]:

@@ -36,11 +36,12 @@ class Loader:
 
     def __init__(self, dataset: Dataset, order: Order, num_workers: int, timeout: float, pin_memory: bool = False):
         self.dataset, self.order, self.timeout = dataset, order, timeout
+        # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
         self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
         self._loader = DataLoader(
             _Watched(dataset, self._reading),
-            batch_sampler=_Plan(self),
+            batch_sampler=self._plan,
             num_workers=num_workers,
             collate_fn=collate,
             pin_memory=pin_memory,
@@ -72,7 +73,7 @@ class Loader:
         Raises:
             UserError: a clip took longer to read than the time-out.
         """
-        self._plan = self.order.batches(epoch)[start:]
+        self._plan[:] = self.order.batches(epoch)[start:]
         try:
             yield from self._loader
         except RuntimeError as error:
@@ -80,19 +81,6 @@ class Loader:
                 raise
             hung = [self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0]
             raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(hung)}") from None
-
-
-class _Plan:
-    """What DataLoader asks for indices: the loader's plan of the moment."""
-
-    def __init__(self, loader: Loader):
-        self.loader = loader
-
-    def __iter__(self):
-        return iter(self.loader._plan)
-
-    def __len__(self) -> int:
-        return len(self.loader._plan)
 
 
 class _Watched(Dataset):

@@ -9,7 +9,7 @@ import cv2
 import decord
 import numpy as np
 
-from dataloaders.clips import IMAGE, ClipError
+from dataloaders.clips import IMAGE, ClipError, frame_number
 
 decord.logging.set_level(decord.logging.QUIET)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -32,9 +32,18 @@ Pick = Callable[[int], list[int]]  # number of frames -> indices to read
 def read_clip(path: Path, pick: Pick) -> Frames:
     """The frames of a clip at the indices that `pick` chooses from its real number of frames.
 
+    `pick` may be called twice, for readers can differ in their count; it must not depend on earlier calls.
+
     Raises:
         ClipError: absent, empty, not a video or image, no frame, or a frame that cannot be decoded.
     """
+    try:
+        return _read(path, pick)
+    except OSError as error:
+        raise ClipError(error.strerror) from None
+
+
+def _read(path: Path, pick: Pick) -> Frames:
     if not path.exists():
         raise ClipError("no such file")
     if path.is_dir():
@@ -57,7 +66,9 @@ def _read_video(path: Path, pick: Pick) -> Frames:
 def _read_with_decord(path: Path, pick: Pick) -> Frames:
     # Opened here, in the worker that uses it, and closed on return: readers do not survive a fork.
     reader = decord.VideoReader(str(path), num_threads=1)
-    if len(reader) == 0:
+    times = reader.get_frame_timestamp(range(len(reader)))  # (N, 2) begin and end
+    if len(times) == 0 or times[0, 0] < 0:
+        # An edit list cuts away what lies before time 0. decord counts it, and then gives wrong frames.
         raise IndexError
     indices = pick(len(reader))
     frames = reader.get_batch(indices).asnumpy()  # (T, H, W, 3)
@@ -77,10 +88,13 @@ def _read_with_opencv(path: Path, pick: Pick) -> Frames:
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         wanted, frames = set(indices), {}
         for index in range(max(wanted) + 1):
-            if not capture.grab():
+            read, image = capture.grab(), None
+            if read and index in wanted:
+                read, image = capture.retrieve()
+            if not read:
                 raise ClipError(f"frame {index} cannot be decoded")
-            if index in wanted:
-                frames[index] = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
+            if image is not None:
+                frames[index] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     finally:
         capture.release()
     return Frames([frames[index] for index in indices], indices, ["video read with OpenCV"])
@@ -89,7 +103,11 @@ def _read_with_opencv(path: Path, pick: Pick) -> Frames:
 def frame_files(folder: Path) -> list[Path]:
     """A folder's images in numeric order: 2.jpg stands before 10.jpg."""
     files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE and not p.name.startswith(".")]
-    return sorted(files, key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.stem)])
+    return sorted(files, key=lambda p: (_numeric(p.stem), p.name))
+
+
+def _numeric(name: str) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d{1,18})", name)]
 
 
 def _read_folder(folder: Path, pick: Pick) -> Frames:
@@ -98,8 +116,8 @@ def _read_folder(folder: Path, pick: Pick) -> Frames:
         raise ClipError("the folder holds no image")
     indices = pick(len(files))
     read = {index: _read_image(files[index]) for index in set(indices)}
-    stems = [files[index].stem for index in indices]
-    numbers = [int(stem) if stem.isdigit() else index for stem, index in zip(stems, indices)]
+    numbers = [frame_number(files[index].name) for index in indices]
+    numbers = [index if number is None else number for index, number in zip(indices, numbers)]
     return Frames([read[index] for index in indices], numbers)
 
 

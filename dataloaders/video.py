@@ -11,12 +11,15 @@ from torch.utils.data import Dataset
 from dataloaders.augment import draw_augmentation
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip, ClipError
-from dataloaders.crops import crop_to, cut, face_region, letterbox, visible
+from dataloaders.crops import FACE_BOX, crop_to, cut, face_region, letterbox, visible
 from dataloaders.order import Draw
 from dataloaders.readers import Frames, read_clip
 from dataloaders.sampling import tsn_indices
 from utils.config import DataConfig
 from utils.seeding import AUGMENT, generator
+
+# One stream of random numbers for each, so that none depends on what another drew.
+SAMPLING, FACE, CONTEXT = range(3)
 
 
 @dataclass
@@ -51,10 +54,16 @@ class VideoDataset(Dataset):
 
     def __getitem__(self, draw: Draw) -> Sample | BadSample:
         clip = self.clips[draw.index]
-        stream = generator(self.seed, AUGMENT, *draw) if self.training else None
         settings = self.config
+
+        def stream(use: int) -> np.random.Generator | None:
+            return generator(self.seed, AUGMENT, *draw, use) if self.training else None
+
+        def pick(count: int) -> list[int]:
+            return tsn_indices(count, settings.num_segments, settings.duration, stream(SAMPLING))
+
         try:
-            frames = read_clip(clip.path, lambda n: tsn_indices(n, settings.num_segments, settings.duration, stream))
+            frames = read_clip(clip.path, pick)
             face, notes = self._face(clip, frames)
         except ClipError as error:
             return BadSample(clip.id, str(error))
@@ -63,23 +72,23 @@ class VideoDataset(Dataset):
         if settings.streams == "both":
             context, context_notes = self._context(clip, frames)
             notes += context_notes
-        return Sample(clip.id, clip.label, self._finish(face, stream),
-                      None if context is None else self._finish(context, stream), notes)
+            context = self._finish(context, stream(CONTEXT))
+        return Sample(clip.id, clip.label, self._finish(face, stream(FACE)), context, notes)
 
     def _face(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
         """(T, S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
-        config, steps, crops = self.config, [], []
+        config, steps, crops, notes = self.config, [], [], Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
             box = self.faces.get(clip.id, number) if self.faces else None
-            region, step = face_region(box, *pixels.shape[:2], config.box_margin, config.centre_crop, config.missing_box)
+            region, step = face_region(box, *pixels.shape[:2], config.box_margin, config.centre_crop,
+                                       config.missing_box)
             if box is not None and not visible(box, *pixels.shape[:2]):
-                steps.append("unusable face box")
+                notes["unusable face box"] = 1
             crops.append(cut(pixels, region, config.image_size))
-            steps.append(f"face: {step}")
+            steps.append(step)
         # A clip counts once, so that shares of clips add up to 1.
-        ladder = [step for step in steps if step.startswith("face: ")]
-        notes = Counter({f"{max(ladder, key=ladder.count)}": 1})
-        notes.update(set(steps) - set(ladder))
+        fallen = [step for step in steps if step != FACE_BOX]
+        notes[f"face: {(fallen or steps)[-1]}"] = 1
         return np.stack(crops), notes
 
     def _context(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:

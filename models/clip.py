@@ -1,5 +1,6 @@
 """CLIP from open_clip: any of its models, its pretrained tags, or a checkpoint on disk."""
 
+import difflib
 import logging
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from torch import Tensor, nn
 
 import models.towers  # noqa: F401  (registers our own image towers with timm)
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 
 open_clip.add_model_config(Path(__file__).parent / "clip_configs")
 
@@ -28,8 +29,10 @@ def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
     Raises:
         UserError: unknown name or tag, a missing, foreign or unreadable file, a failed download.
     """
-    if open_clip.get_model_config(name) is None:
-        raise UserError(f"--clip-model {name}: open_clip has no such model; `open_clip.list_models()` lists them")
+    if name not in (known := open_clip.list_models()):
+        nearest = ", ".join(difflib.get_close_matches(name, known, cutoff=0))
+        raise UserError(f"--clip-model {name}: no such model; nearest are {nearest}; "
+                        "`open_clip.list_models()` lists all")
     if pretrained == "none":
         return _create(name, image_size)
     if Path(pretrained).is_file():
@@ -42,7 +45,7 @@ def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
     try:
         return _create(name, image_size, pretrained=pretrained, force_quick_gelu=quick_gelu)
     except RuntimeError as error:
-        raise UserError(f"--clip-pretrained {pretrained}: {str(error).splitlines()[0]}; "
+        raise UserError(f"--clip-pretrained {pretrained}: {first_line(error)}; "
                         "download it elsewhere and pass its path, or pass `none`") from None
 
 
@@ -57,15 +60,16 @@ def _from_file(name: str, path: Path, image_size: int) -> nn.Module:
     weights = read_weights(path)
     quick_gelu = all(key in weights for key in OPENAI_KEYS)
     clip = _create(name, image_size, force_quick_gelu=quick_gelu)
-    weights = {k: v for k, v in weights.items() if k not in OPENAI_KEYS}
+    # OpenAI's are fp16, in which a position embedding cannot be resized on a CPU.
+    weights = {k: v.float() for k, v in weights.items() if k not in OPENAI_KEYS and isinstance(v, Tensor)}
     weights = convert_to_custom_text_state_dict(weights)
     try:
         resize_pos_embed(weights, clip)
         resize_text_pos_embed(weights, clip)
         clip.load_state_dict(weights)
     except (RuntimeError, KeyError) as error:
-        lines = str(error).splitlines()
-        raise UserError(f"--clip-pretrained {path}: does not fit {name}: {lines[min(1, len(lines) - 1)].strip()}") from None
+        reason = " ".join(str(error).splitlines()[1:2] or [first_line(error)]).strip()
+        raise UserError(f"--clip-pretrained {path}: does not fit {name}: {reason[:160]}") from None
     return clip
 
 
@@ -83,10 +87,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if _is_torchscript(path):
             return torch.jit.load(path, map_location="cpu").state_dict()
         weights = torch.load(path, map_location="cpu", weights_only=True)
+        return {name.removeprefix("module."): value for name, value in weights.get("state_dict", weights).items()}
     except Exception as error:  # every reader has its own errors; all mean the same to the user
-        raise UserError(f"{path}: cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
-    weights = weights.get("state_dict", weights)
-    return {name.removeprefix("module."): value for name, value in weights.items()}
+        raise UserError(f"{path}: cannot be read as a checkpoint: {first_line(error)}") from None
 
 
 def _is_torchscript(path: Path) -> bool:

@@ -35,7 +35,9 @@ class VideoEncoder(nn.Module):
         x = rearrange(frames, "s b t c h w -> (s b t) c h w")
         x = (x.float() - self.mean) / self.std
         x = self.visual(x.contiguous(memory_format=torch.channels_last))
-        x = self.adapter(F.normalize(x, dim=-1))
+        # Entries of size 1, not 1/sqrt(D): the corrections of adapter, fusion and temporal transformer grow
+        # by about the learning rate a step, and would drown the features otherwise.
+        x = self.adapter(F.normalize(x, dim=-1) * x.shape[-1] ** 0.5)
         x = rearrange(x, "(s b t) d -> s b t d", s=len(streams), b=len(face))
         x = x[0] if self.fusion is None else self.fusion(*x)  # (B, T, D)
         return F.normalize(self.temporal(x).float(), dim=-1)
@@ -74,8 +76,10 @@ class VideoRecogniser(nn.Module):
     def forward(self, batch: Batch) -> Output:
         video = self.video(batch.face, batch.context)  # (B, D)
         text = self.prompts(self.text_tower)  # (C, D)
+        with torch.autocast(video.device.type, enabled=False):  # over a temperature of 0.01 bf16 is too coarse
+            logits = video @ text.T / self.temperature  # (B, C)
         return Output(
-            logits=video @ text.T / self.temperature,
+            logits=logits,
             embedding=video,
             text_features=text,
             handcrafted=self.handcrafted,
@@ -103,6 +107,8 @@ class VideoRecogniser(nn.Module):
         self.text_tower.eval()
         if not self.trainable_image:
             self.video.visual.eval()
+            if self.keys == "video":
+                self.key_side.visual.eval()
         return self
 
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:

@@ -7,6 +7,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from models.adapter import zero_
+from utils.errors import UserError
 
 
 class TemporalTransformer(nn.Module):
@@ -17,10 +18,14 @@ class TemporalTransformer(nn.Module):
 
     Args:
         pool: "cls" reads a class token, "attention" a learned query's weighted sum over frames.
+    Raises:
+        UserError: `heads` does not divide `width`.
     """
 
     def __init__(self, width: int, layers: int, heads: int, pool: str, dropout: float):
         super().__init__()
+        if width % heads:
+            raise UserError(f"--temporal-heads {heads}: must divide the feature width, {width}")
         layer = nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
         )
@@ -43,9 +48,8 @@ class TemporalTransformer(nn.Module):
 
 
 def sinusoids(length: int, width: int, device: torch.device) -> Tensor:
-    """Position encodings, (T, D), scaled to the size of an entry of a unit feature."""
+    """Position encodings, (T, D), entries in -1..1."""
     position = torch.arange(length, device=device)[:, None]
     rate = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10_000) / width))
     angle = position * rate  # (T, D/2)
-    waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
-    return waves / math.sqrt(width)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]

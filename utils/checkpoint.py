@@ -1,12 +1,11 @@
 """Checkpoints: written whole or not at all, read without unpickling code."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import torch
 
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 
 
 def save(state: dict, path: Path) -> None:
@@ -15,19 +14,19 @@ def save(state: dict, path: Path) -> None:
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
     """
-    temporary = None
+    temporary = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: cannot be written: {first_line(error)}") from None
+    finally:
+        if temporary.exists():  # the save broke off, whatever the reason
+            temporary.unlink()
 
 
 def load(path: Path) -> dict:
@@ -41,4 +40,4 @@ def load(path: Path) -> dict:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and tensor readers each have their own; all mean the same here
-        raise UserError(f"{path}: not a whole checkpoint: {str(error).splitlines()[0][:120]}") from None
+        raise UserError(f"{path}: not a whole checkpoint: {first_line(error)[:120]}") from None

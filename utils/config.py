@@ -20,6 +20,11 @@ def require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
+def not_negative(settings: object, name: str) -> None:
+    value = getattr(settings, name)
+    require(value >= 0, f"{flag(name)} {value}: must not be negative")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Where clips come from, and how they are cut and augmented."""
@@ -80,7 +85,9 @@ class DataConfig:
         require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
         for name in ("num_segments", "duration", "image_size", "batch_size"):
             require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
-        require(self.num_workers >= 0, f"--num-workers {self.num_workers}: must not be negative")
+        for name in ("box_margin", "augment", "num_workers", "reader_timeout", "max_bad_clips"):
+            not_negative(self, name)
+        require(0 <= self.random_erasing <= 1, f"--random-erasing {self.random_erasing}: must be in [0, 1]")
         require(not (self.crop_body and not self.bounding_box_body),
                 "--crop-body needs --bounding-box-body FILE")
 
@@ -119,8 +126,9 @@ class ModelConfig:
     """Logits are cosine similarities divided by it."""
 
     def __post_init__(self):
-        require(self.temporal_layers >= 1, f"--temporal-layers {self.temporal_layers}: must be at least 1")
-        require(self.contexts_number >= 1, f"--contexts-number {self.contexts_number}: must be at least 1")
+        for name in ("contexts_number", "adapter_ratio", "temporal_layers", "temporal_heads"):
+            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        require(0 <= self.dropout < 1, f"--dropout {self.dropout}: must be in [0, 1)")
         require(self.temperature > 0, f"--temperature {self.temperature}: must be positive")
 
 
@@ -173,7 +181,10 @@ class LossConfig:
         require(0 <= self.label_smoothing < 1, f"--label-smoothing {self.label_smoothing}: must be in [0, 1)")
         require(0 <= self.moco_m <= 1, f"--moco-m {self.moco_m}: must be in [0, 1]")
         require(self.moco_k >= 1, f"--moco-k {self.moco_k}: must be at least 1")
-        require(self.mixup_alpha >= 0, f"--mixup-alpha {self.mixup_alpha}: must not be negative")
+        require(self.moco_t > 0, f"--moco-t {self.moco_t}: must be positive")
+        for name in ("ldl_warmup", "lambda_mi", "mi_warmup", "mi_ramp", "lambda_dc", "dc_warmup", "dc_ramp", "dc_rows",
+                     "lambda_moco", "mixup_alpha"):
+            not_negative(self, name)
         mass = self.ldl_target_mass
         require(0 < mass < 1, f"--ldl-target-mass {mass}: must be between 0 and 1")
         temperature = self.ldl_temperature
@@ -230,6 +241,9 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("epochs", "accumulate"):
             require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        for name in ("lr", "lr_image_encoder", "lr_prompt_learner", "lr_adapter", "weight_decay", "warmup_epochs",
+                     "grad_clip", "early_stop", "save_every", "seed"):
+            not_negative(self, name)
         require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
         require(list(self.milestones) == sorted(self.milestones), "--milestones: must rise")
 

@@ -6,3 +6,8 @@ class UserError(Exception):
 
     `main.py` prints it without a traceback and exits with status 2.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, for a message of one line; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

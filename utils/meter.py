@@ -13,7 +13,7 @@ class Meter:
 
     def add(self, values: dict[str, Tensor | float], weight: float = 1.0) -> None:
         for name, value in values.items():
-            value = torch.as_tensor(value).detach().double() * weight
+            value = torch.as_tensor(value).detach().float() * weight  # MPS has no float64
             self.sums[name] = self.sums[name] + value if name in self.sums else value
             self.weights[name] = self.weights.get(name, 0.0) + weight
 

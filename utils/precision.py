@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from utils.config import TrainConfig
+from utils.errors import UserError, first_line
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,15 @@ def choose_precision(config: TrainConfig, device: torch.device) -> Precision:
 
 
 def choose_device(name: str) -> torch.device:
+    """
+    Raises:
+        UserError: no such device here.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+            raise UserError(f"--device {name}: {first_line(error)}") from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

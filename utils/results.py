@@ -63,7 +63,7 @@ def write_predictions(splits: dict[str, Predictions], classes: list[str], path: 
 
 def describe(split: str, scores: dict) -> str:
     """The line that is read first: scores beside what no look at a clip would give."""
-    line = "  ".join(f"{name.upper()} {scores[key]:.3f}" for name, key in
+    line = "  ".join(f"{name} {scores[key]:.3f}" for name, key in
                      (("WAR", "war"), ("UAR", "uar"), ("macro-F1", "macro_f1")))
     majority, prior = scores["baselines"]["majority"], scores["baselines"]["prior"]
     return (f"{split}: {line}  ({scores['clips']} clips; always {majority['class']}: WAR {majority['war']:.3f}, "

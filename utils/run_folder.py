@@ -1,6 +1,7 @@
 """Where a run's files go, and its log."""
 
 import logging
+import shutil
 from pathlib import Path
 
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -12,7 +13,8 @@ from utils.errors import UserError
 log = logging.getLogger("camxuc")
 
 # These may differ between a run and its continuation; anything else would make it another run.
-FREE_TO_CHANGE = {"resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir", "epochs"}
+FREE_TO_CHANGE = {"recipe", "resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir",
+                  "epochs"}
 
 
 def open_run(config: Config) -> Path:
@@ -52,11 +54,17 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
         log.info("--resume auto: no checkpoint in %s, starting anew", run_dir)
         return None
     state = checkpoint.load(path)
+    if "config" not in state:
+        raise UserError(f"{path}: not the state of a training; --resume takes RUN/checkpoints/last.pt")
     then, now = state["config"], config.flat()
     changed = [f"{key} {then.get(key)} -> {now[key]}" for key in now
                if key not in FREE_TO_CHANGE and then.get(key) != now[key]]
     if changed:
         raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
+    best = path.with_name("best.pt")
+    if best.is_file() and path.parent.resolve() != (run_dir / "checkpoints").resolve():
+        (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(best, run_dir / "checkpoints" / "best.pt")  # no later epoch may be better
     return state
 
 
@@ -78,5 +86,5 @@ class RunLog:
 
     def __exit__(self, *exception) -> None:
         self.around_bar.__exit__(*exception)
-        log.handlers = []
+        log.handlers, log.propagate = [], True
         self.file.close()

@@ -76,8 +76,8 @@ _COLUMNS = tuple(field.name for field in fields(Shape))
 _REST = np.array([getattr(Shape(), name) for name in _COLUMNS])  # (S,)
 _MATRIX = np.array([[_EFFECT[unit].get(name, 0.0) for name in _COLUMNS] for unit in ACTION_UNITS])  # (A, S)
 
-_STRENGTH = (0.7, 1.0)  # of the expression at its apex
-_STRAY = 0.16  # largest intensity of an action unit that does not belong to the class
+_STRENGTH = (0.75, 1.05)  # of the expression at its apex
+_STRAY = 0.14  # largest intensity of an action unit that does not belong to the class
 _STRAY_UNITS = 3
 
 

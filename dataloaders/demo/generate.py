@@ -31,7 +31,7 @@ class DemoSize:
     """Clips and identities per split (train, validation, test); frames per clip; pixels."""
 
     clips: tuple[int, int, int] = (420, 105, 140)
-    identities: tuple[int, int, int] = (40, 10, 14)
+    identities: tuple[int, int, int] = (60, 10, 14)
     frames: int = 16
     width: int = 160
     height: int = 120

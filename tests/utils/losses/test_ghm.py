@@ -64,7 +64,8 @@ def test_first_step_by_hand():
 
 def test_weights_of_the_first_step_average_one():
     # The gradient by a cell's cross entropy is its weight / N, times 1 - p_y by the logit of its class.
-    logits, target = logits_for(0.01 + 0.98 * torch.rand(50)).requires_grad_(), torch.zeros(50, dtype=torch.long)
+    logits = logits_for(0.01 + 0.98 * torch.rand(50)).requires_grad_()
+    target = torch.zeros(50, dtype=torch.long)
     GHMCLoss()(logits, target).backward()
     by_cross_entropy = -logits.grad[:, 0] / (1 - logits.detach().softmax(-1)[:, 0])
     assert by_cross_entropy.sum().item() == pytest.approx(1, rel=1e-4)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.losses import MoCoLoss
+from utils.losses.moco import moco_loss
 
 
 def unit(rows):
@@ -73,6 +74,9 @@ def test_only_the_filled_part_counts():
     loss.enqueue(torch.tensor([[-1.0, 0.0]]), torch.tensor([1]))
     value = loss.contrast(query, key, torch.tensor([0])).item()
     assert value == pytest.approx(math.log(1 + 1 / math.e), rel=1e-5)
+    queue, queue_labels = torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), torch.tensor([1, 1])
+    labels, count = torch.tensor([0]), torch.tensor(1)
+    assert moco_loss(query, key, labels, queue, queue_labels, count, 1.0).item() == pytest.approx(value)
 
 
 def test_empty_queue_is_zero_with_a_gradient():
@@ -102,6 +106,7 @@ def test_backward_after_enqueue_uses_the_queue_of_the_contrast():
     loss(query, key, labels).backward()  # overwrites the whole queue before backward
     torch.testing.assert_close(query.grad, expected)
     assert key.grad is None and expected.abs().sum() > 0
+    assert not loss.queue.requires_grad
 
 
 def test_gradient_by_finite_differences():
@@ -114,7 +119,7 @@ def test_gradient_by_finite_differences():
 
 def test_unlabelled_samples_are_neither_anchors_nor_negatives():
     query, key = torch.randn(2, 4), torch.randn(2, 4)
-    loss = MoCoLoss(4, 8)
+    loss = MoCoLoss(4, 8, temperature=1)
     loss.enqueue(torch.randn(3, 4), torch.tensor([0, 1, 2]))
     expected = loss.contrast(query[:1], key[:1], torch.tensor([1]))
     loss.enqueue(torch.randn(2, 4), torch.tensor([-1, -1]))

@@ -1,0 +1,78 @@
+"""Small CLIPs, a small data set in CAER's folders, and a recipe for both that trains in a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from utils.config import Config
+
+RECIPE = """\
+dataset: caer
+root_dir: {root}
+clip_model: micro
+clip_pretrained: none
+text_type: class_names
+contexts_number: 2
+image_size: 32
+num_segments: 2
+batch_size: 3
+num_workers: 0
+epochs: 2
+max_bad_clips: 0
+lr_image_encoder: 1.0e-3
+use_amp: false
+device: cpu
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small tensors gain nothing from more threads, and sums then have one order."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def micro() -> str:
+    """A CLIP of 32-pixel images and 32 features. Beside it: micro_bn, micro_siglip and micro_coca."""
+    import open_clip
+
+    open_clip.add_model_config(Path(__file__).parent / "clip_configs")
+    return "micro"
+
+
+@pytest.fixture(scope="session")
+def caer(tmp_path_factory) -> Path:
+    """Images in CAER/SPLIT/CLASS: two of each class to train on, one to validate, one to test."""
+    import cv2
+    import numpy as np
+
+    from dataloaders.datasets import CAER
+
+    root, stream = tmp_path_factory.mktemp("caer"), np.random.default_rng(0)
+    for split, number in (("train", 2), ("validation", 1), ("test", 1)):
+        for label, name in enumerate(CAER):
+            folder = root / "CAER" / split / name
+            folder.mkdir(parents=True)
+            for index in range(number):
+                image = stream.integers(0, 80, (40, 56, 3)) + 25 * label
+                cv2.imwrite(str(folder / f"{index:04}.png"), image.astype(np.uint8))
+    return root
+
+
+@pytest.fixture(scope="session")
+def recipe(caer, micro, tmp_path_factory) -> Path:
+    """A recipe file; 14 training clips in batches of 3 make 5 steps an epoch."""
+    path = tmp_path_factory.mktemp("recipe") / "small.yaml"
+    path.write_text(RECIPE.format(root=caer))
+    return path
+
+
+@pytest.fixture(scope="session")
+def configure(recipe) -> Callable[..., Config]:
+    """The recipe's Config with flags, given as one string."""
+    from utils.recipe import load_config
+
+    return lambda flags="": load_config(str(recipe), flags.split())

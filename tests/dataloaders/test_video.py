@@ -1,0 +1,197 @@
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dataloaders.boxes import Boxes
+from dataloaders.clips import Clip
+from dataloaders.order import Draw
+from dataloaders.sampling import tsn_indices
+from dataloaders.video import SAMPLING, BadSample, VideoDataset
+from tests.dataloaders.footage import frame, number_of, numbers_of, write_image, write_video
+from utils.config import DataConfig
+from utils.seeding import AUGMENT, generator
+
+PLAIN = DataConfig(num_segments=4, image_size=48, augment=0.0, centre_crop=1.0)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clips")
+    return Clip("a/1.avi", write_video(root / "a" / "1.avi", 40), 2)
+
+
+@pytest.fixture
+def dataset(clip, tmp_path):
+    """The one clip, with boxes by clip and a Config's changes."""
+
+    def make(training=False, faces=None, bodies=None, clip=clip, seed=0, **changes):
+        boxes = []
+        for name, table in (("face", faces), ("body", bodies)):
+            (tmp_path / f"{name}.json").write_text(json.dumps(table or {}))
+            boxes.append(Boxes(tmp_path / f"{name}.json") if table is not None else None)
+        changes = changes | ({"bounding_box_body": tmp_path / "body.json"} if bodies is not None else {})
+        return VideoDataset([clip], replace(PLAIN, **changes), seed, training, *boxes)
+
+    return make
+
+
+def pictures(stream):
+    """(T, 3, S, S) -> T times (S, S, 3)"""
+    return list(stream.permute(0, 2, 3, 1).numpy())
+
+
+def wide(stream):
+    """The letter-boxed picture without its bars: half of the square's height."""
+    return [picture[12:36] for picture in pictures(stream)]
+
+
+def test_sample_holds_the_clips_middle_frames(dataset):
+    sample = dataset(missing_box="full")[Draw(0, 0, 0)]
+    assert (sample.id, sample.target) == ("a/1.avi", 2)
+    assert (
+        sample.face.shape == sample.context.shape == (4, 3, 48, 48)
+        and sample.face.dtype == sample.context.dtype == torch.uint8
+    )
+    assert numbers_of(pictures(sample.face)) == numbers_of(wide(sample.context)) == [5, 15, 25, 35]
+    assert (sample.context[:, :, :12] == 0).all() and (sample.context[:, :, 36:] == 0).all()
+
+
+def test_face_stream_alone(dataset):
+    sample = dataset(streams="face")[Draw(0, 0, 0)]
+    assert sample.context is None and dict(sample.notes) == {"face: centre crop": 1}
+
+
+def test_box_is_cut_out_of_the_face_stream_and_leaves_the_context_whole(dataset):
+    bar = [16, 20, 32, 36]  # inside the second bar: white in 15 (1111), black in 5, 25 (11001) and 33
+    sample = dataset(faces={"a/1": bar}, box_margin=0)[Draw(0, 0, 0)]
+    assert [picture.mean() > 127 for picture in pictures(sample.face)] == [
+        bool(n & 2) for n in (5, 15, 25, 35)
+    ]
+    assert all(picture.std() < 5 for picture in pictures(sample.face))
+    assert numbers_of(wide(sample.context)) == [5, 15, 25, 35]
+    assert dict(sample.notes) == {"face: face box": 1, "context: whole frame": 1}
+
+
+def test_each_frame_takes_its_own_box(dataset):
+    first, second = [0, 20, 16, 36], [16, 20, 32, 36]
+    faces = {"a/1": {"5.jpg": first, "15.jpg": second, "25.jpg": second, "34.jpg": first}}
+    sample = dataset(faces=faces, box_margin=0)[Draw(0, 0, 0)]
+    # Bit 0 of 5, bit 1 of 15, bit 1 of 25, bit 0 of 35.
+    assert [picture.mean() > 127 for picture in pictures(sample.face)] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "faces, notes",
+    [
+        (None, {"face: centre crop"}),
+        ({"other/2": [0, 0, 9, 9]}, {"face: centre crop"}),
+        ({"a/1": [32, 36, 16, 20]}, {"face: centre crop", "unusable face box"}),
+        ({"a/1": [500, 500, 600, 600]}, {"face: centre crop", "unusable face box"}),
+        # A clip falls as far as any of its frames does.
+        (
+            {"a/1": {"5.jpg": [0, 20, 16, 36], "15.jpg": [9, 9, 1, 1], "25.jpg": [0, 20, 16, 36]}},
+            {"face: centre crop", "unusable face box"},
+        ),
+    ],
+)
+def test_steps_of_the_ladder_are_noted_once_a_clip(dataset, faces, notes):
+    sample = dataset(faces=faces, streams="face")[Draw(0, 0, 0)]
+    assert dict(sample.notes) == dict.fromkeys(notes, 1)
+
+
+def test_fallen_frames_show_the_centre_crop(dataset):
+    centre = dataset(streams="face")[Draw(0, 0, 0)].face
+    assert torch.equal(dataset(faces={"a/1": [32, 36, 16, 20]}, streams="face")[Draw(0, 0, 0)].face, centre)
+
+
+def test_missing_box_error_makes_the_clip_bad(dataset):
+    sample = dataset(faces={}, missing_box="error")[Draw(0, 0, 0)]
+    assert sample == BadSample("a/1.avi", "no usable face box, and --missing-box error")
+
+
+def test_body_box_crops_the_context_where_asked_for(dataset):
+    bodies = {"a/1": [0, 0, 32, 64]}  # the first two bars, 32 x 64
+    sample = dataset(bodies=bodies, crop_body=True)[Draw(0, 0, 0)]
+    assert sample.notes["context: body box"] == 1
+    for number, picture in zip((5, 15, 25, 35), pictures(sample.context)):
+        shown = picture[:, 12:36]  # twice as high as wide
+        assert (picture[:, :12] == 0).all() and (picture[:, 36:] == 0).all()
+        assert [shown[:, :8].mean() > 127, shown[:, -8:].mean() > 127] == [bool(number & 1), bool(number & 2)]
+    whole = dataset(bodies=bodies)[Draw(0, 0, 0)]
+    assert whole.notes["context: whole frame"] == 1 and numbers_of(wide(whole.context)) == [5, 15, 25, 35]
+    out = dataset(bodies={"a/1": [500, 0, 600, 64]}, crop_body=True)[Draw(0, 0, 0)]
+    assert torch.equal(out.context, whole.context) and out.notes["context: whole frame"] == 1
+
+
+@pytest.mark.parametrize(
+    "content, reason", [(None, "no such file"), (b"", "the file is empty"), (b"text" * 99, "not a video")]
+)
+def test_unreadable_clip_says_why(dataset, tmp_path, content, reason):
+    if content is not None:
+        (tmp_path / "x.avi").write_bytes(content)
+    sample = dataset(clip=Clip("x.avi", tmp_path / "x.avi", 0))[Draw(0, 0, 0)]
+    assert isinstance(sample, BadSample) and sample.id == "x.avi" and reason in sample.reason
+
+
+def test_training_is_a_function_of_seed_epoch_index_and_repeat(dataset):
+    def face(draw=Draw(1, 0, 0), seed=0):
+        return dataset(training=True, seed=seed, augment=1.0)[draw].face
+
+    assert torch.equal(face(), face())
+    for other in (face(Draw(2, 0, 0)), face(Draw(1, 0, 1)), face(seed=1)):
+        assert not torch.equal(face(), other)
+
+
+def test_training_draws_frames_and_evaluation_does_not(dataset):
+    def seen(training, epoch):
+        return numbers_of(pictures(dataset(training=training, missing_box="full")[Draw(epoch, 0, 0)].face))
+
+    drawn = [seen(True, epoch) for epoch in range(4)]
+    assert len(set(map(tuple, drawn))) == 4
+    assert all(
+        10 * place <= number < 10 * place + 10 for numbers in drawn for place, number in enumerate(numbers)
+    )
+    assert seen(False, 0) == seen(False, 3) == [5, 15, 25, 35]
+
+
+def test_evaluation_is_not_augmented(dataset):
+    plain = dataset(missing_box="full")[Draw(0, 0, 0)]
+    strong = dataset(missing_box="full", augment=1.0, random_erasing=1.0)[Draw(0, 0, 0)]
+    assert torch.equal(plain.face, strong.face) and torch.equal(plain.context, strong.context)
+
+
+def test_one_augmentation_for_all_frames_of_a_stream_and_another_for_the_other_stream(dataset, tmp_path):
+    square = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    clip = Clip("x.png", write_image(tmp_path / "x.png", square), 0)
+    sample = dataset(clip=clip, training=True, augment=1.0, random_erasing=1.0, missing_box="full")[
+        Draw(0, 0, 0)
+    ]
+    assert (sample.face == sample.face[0]).all() and (sample.context == sample.context[0]).all()
+    assert not torch.equal(sample.face, sample.context)
+
+
+def test_fall_back_reader_draws_the_same_as_if_it_had_been_the_first(dataset, tmp_path):
+    """decord fails on frames this narrow after it has asked for indices; that must not shift the draws."""
+    writer = cv2.VideoWriter(
+        str(tmp_path / "x.avi"), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"MJPG"), 25, (96, 64)
+    )
+    for number in range(40):
+        writer.write(cv2.resize(frame(number), (96, 64), interpolation=cv2.INTER_NEAREST))
+    writer.release()
+    data = dataset(clip=Clip("x.avi", tmp_path / "x.avi", 0), training=True, missing_box="full")
+    for epoch in range(3):
+        sample = data[Draw(epoch, 0, 0)]
+        assert sample.notes["video read with OpenCV"] == 1
+        expected = tsn_indices(40, 4, 1, generator(0, AUGMENT, epoch, 0, 0, SAMPLING))
+        assert numbers_of(pictures(sample.face)) == expected
+
+
+def test_image_is_a_clip_of_one_frame(dataset, tmp_path):
+    clip = Clip("x.png", write_image(tmp_path / "x.png", frame(21)), 1)
+    sample = dataset(clip=clip, missing_box="full")[Draw(0, 0, 0)]
+    assert numbers_of(pictures(sample.face)) == [21] * 4
+    assert number_of(pictures(sample.face)[0]) == 21 and sample.target == 1

@@ -1,0 +1,16 @@
+import torch
+
+from models.fusion import Fusion
+
+
+def test_starts_as_the_mean_of_both_streams():
+    face, context = torch.randn(2, 3, 8), torch.randn(2, 3, 8)
+    assert torch.allclose(Fusion(8)(face, context), (face + context) / 2)
+
+
+def test_learns_a_correction_from_each_stream():
+    fusion, face, context = Fusion(4), torch.randn(5, 4), torch.randn(5, 4)
+    with torch.no_grad():
+        fusion.correction.weight.copy_(torch.cat([torch.eye(4), -2 * torch.eye(4)], dim=1))
+        fusion.correction.bias.fill_(3)
+    assert torch.allclose(fusion(face, context), 1.5 * face - 1.5 * context + 3, atol=1e-6)

@@ -1,0 +1,124 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from models.clip import load_clip
+from models.prompts import PromptLearner, mean_per_class
+from models.text_tower import TextTower
+from utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def tower(micro) -> TextTower:
+    torch.manual_seed(0)
+    return TextTower(load_clip(micro, "none", 32).text.eval())
+
+
+class Recorder:
+    """Stands in for the tower in a forward pass, and keeps what it is called with."""
+
+    def __call__(self, embeddings, end, length):
+        self.embeddings, self.end, self.length = embeddings, end, length
+        return torch.eye(len(embeddings))
+
+
+def spelled(tower, learner) -> list[list[str]]:
+    """The prompts that `learner` makes, token by token; `c1.2` is context vector 2 of class 1."""
+    with torch.no_grad():
+        for row, vectors in enumerate(learner.context):
+            for number, vector in enumerate(vectors):
+                vector.fill_(1000 * (row + 1) + number)
+    recorder = Recorder()
+    learner(recorder)
+    table = tower.text.token_embedding.weight
+    prompts = []
+    for prompt, end in zip(recorder.embeddings, recorder.end):
+        spelling = []
+        for vector in prompt[: end + 1]:
+            if vector[0] >= 1000:
+                spelling.append(f"c{int(vector[0]) // 1000 - 1}.{int(vector[0]) % 1000}")
+            else:
+                token = int((table == vector).all(dim=1).nonzero()[0])
+                spelling.append({49406: "<", 49407: ">"}.get(token) or tower.tokenizer.decode([token]).strip())
+        assert (prompt[end + 1 :] == table[0]).all()
+        prompts.append(spelling)
+    assert recorder.length == max(map(len, prompts))
+    return prompts
+
+
+TEXTS = [["angry"], ["very happy face"]]
+
+
+@pytest.mark.parametrize("position, expected", [
+    ("end", ["< c0.0 c0.1 c0.2 angry >", "< c1.0 c1.1 c1.2 very happy face >"]),
+    ("middle", ["< c0.0 angry c0.1 c0.2 >", "< c1.0 very happy face c1.1 c1.2 >"]),
+    ("front", ["< angry c0.0 c0.1 c0.2 >", "< very happy face c1.0 c1.1 c1.2 >"]),
+])
+@pytest.mark.parametrize("class_specific", [True, False])
+def test_where_context_and_class_text_stand(tower, position, expected, class_specific):
+    learner = PromptLearner(tower, TEXTS, 3, position, class_specific)
+    assert learner.context.shape == (2 if class_specific else 1, 3, 32)
+    if not class_specific:
+        expected = [prompt.replace("c1.", "c0.") for prompt in expected]
+    assert spelled(tower, learner) == [prompt.split() for prompt in expected]
+
+
+def test_the_texts_of_a_class_share_its_context(tower):
+    learner = PromptLearner(tower, [["angry", "a cross face"], ["happy", "glad"]], 1, "end", True)
+    assert [" ".join(prompt) for prompt in spelled(tower, learner)] == [
+        "< c0.0 angry >", "< c0.0 a cross face >", "< c1.0 happy >", "< c1.0 glad >"]
+
+
+@pytest.mark.parametrize("class_specific", [True, False])
+def test_context_from_words_gives_the_plain_texts_features(tower, class_specific):
+    learner = PromptLearner(tower, TEXTS, 4, "end", class_specific, init="a photo of the")
+    plain = tower.encode(["a photo of the angry", "a photo of the very happy face"])
+    assert torch.allclose(learner(tower), plain, atol=1e-5)
+
+
+def test_at_the_front_the_words_follow(tower):
+    learner = PromptLearner(tower, TEXTS, 2, "front", True, init="in class")
+    assert torch.allclose(learner(tower), tower.encode(["angry in class", "very happy face in class"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("number, words", [(2, "a photo"), (5, "a photo of a photo")])
+def test_words_are_cut_or_repeated_to_the_number_of_contexts(tower, number, words):
+    learner = PromptLearner(tower, [["angry"]], number, "end", True, init="a photo of")
+    assert torch.allclose(learner(tower), tower.encode([f"{words} angry"]), atol=1e-5)
+
+
+def test_without_words_the_context_is_small_and_random(tower):
+    learner = PromptLearner(tower, TEXTS * 20, 16, "end", False)
+    assert 0.015 < learner.context.std() < 0.025
+
+
+def test_texts_of_a_class_are_averaged_and_normalised(tower):
+    groups = [["angry", "a cross face"], ["happy", "glad and merry"]]
+    learner = PromptLearner(tower, groups, 1, "end", True, init="so")
+    each = [tower.encode([f"so {text}" for text in group]) for group in groups]
+    expected = F.normalize(torch.stack([features.mean(0) for features in each]), dim=-1)
+    assert torch.allclose(learner(tower), expected, atol=1e-5)
+
+
+def test_mean_per_class_by_hand():
+    features = torch.tensor([[1.0, 0], [0, 1], [1, 0], [1, 0]])
+    assert torch.allclose(mean_per_class(features, 2), torch.tensor([[0.5**0.5, 0.5**0.5], [1, 0]]))
+
+
+def test_context_is_the_only_state_and_learns_while_the_tower_stands_still(tower):
+    learner = PromptLearner(tower, TEXTS, 2, "middle", True)
+    assert list(learner.state_dict()) == [name for name, _ in learner.named_parameters()] == ["context"]
+    learner(tower).sum().backward()
+    assert (learner.context.grad.abs().sum(dim=-1) > 0).all()
+    assert all(p.grad is None for p in tower.parameters())
+
+
+def test_as_many_contexts_as_fit_and_one_more(tower):
+    PromptLearner(tower, TEXTS, 72, "end", True)(tower)
+    with pytest.raises(UserError, match="--contexts-number 73: the longest class text leaves room for 72"):
+        PromptLearner(tower, TEXTS, 73, "end", True)
+
+
+def test_init_without_words(tower):
+    with pytest.raises(UserError, match="--contexts-init ' ': has no words"):
+        PromptLearner(tower, TEXTS, 2, "end", True, init=" ")

@@ -1,0 +1,65 @@
+"""Imports run one way, on three floors: main.py; trainer.py, models, dataloaders; utils."""
+
+import ast
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("models", "dataloaders", "utils")
+IN_ROOMS = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+FILES = sorted([ROOT / "main.py", ROOT / "trainer.py", *IN_ROOMS])
+OURS = {"main", "trainer", "tests", "scripts", *ROOMS}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, ours as far as there is a file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = module_name(path).split(".")
+            package = package if path.name == "__init__.py" else package[:-1]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            below = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else base for name in below}
+    return found
+
+
+def rooms(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)} & OURS
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_floors(path):
+    room = module_name(path).split(".")[0]
+    allowed = {"main": {"trainer", *ROOMS}, "trainer": {"utils"}, "utils": {"utils"}}.get(room, {room, "utils"})
+    assert rooms(path) <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "utils" / "losses").glob("*.py")), ids=module_name)
+def test_the_loss_core_imports_torch_only(path):
+    names = {name.split(".")[0] for name in imported(path) if not name.startswith("utils.losses")}
+    assert names <= {"torch", *sys.stdlib_module_names}
+
+
+def test_no_circles():
+    graph = {name: imported(path) & set(MODULES) - {name} for name, path in MODULES.items()}
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert order.index("utils.config") < order.index("trainer") < order.index("main")
+
+
+def test_the_trainer_knows_no_kind_of_data():
+    words = (ROOT / "trainer.py").read_text().lower()
+    assert [word for word in ("face", "context", "text", "frame", "prompt") if word in words] == []

@@ -1,0 +1,44 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from utils.interrupt import Interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_the_former_handler_comes_back(number):
+    former = signal.getsignal(number)
+    with Interrupt() as interrupt:
+        assert interrupt.signal is None
+        os.kill(os.getpid(), number)
+        assert interrupt.signal == number
+    assert signal.getsignal(number) is former
+
+
+def test_a_second_signal_takes_its_former_way():
+    with pytest.raises(KeyboardInterrupt), Interrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.signal == signal.SIGINT
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_come_back_after_an_error():
+    former = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ValueError), Interrupt():
+        raise ValueError
+    assert signal.getsignal(signal.SIGTERM) is former
+
+
+def test_a_thread_other_than_the_main_one_may_enter():
+    seen = []
+
+    def enter():
+        with Interrupt() as interrupt:
+            seen.append(interrupt.signal)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [None]

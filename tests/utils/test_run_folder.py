@@ -1,0 +1,90 @@
+import logging
+from dataclasses import replace
+
+import pytest
+
+from utils import checkpoint
+from utils.config import Config, LossConfig, TrainConfig
+from utils.errors import UserError
+from utils.run_folder import RunLog, open_run, run_to_resume
+
+
+def config(**settings) -> Config:
+    return Config(recipe="small", train=TrainConfig(**settings))
+
+
+def a_run(folder, **settings):
+    """A run folder with a checkpoint of `config(**settings)`."""
+    state = {"config": config(**settings).flat(), "epoch": 3}
+    checkpoint.save(state, folder / "checkpoints" / "last.pt")
+    checkpoint.save({"uar": 0.5}, folder / "checkpoints" / "best.pt")
+    return folder
+
+
+def test_without_output_dir_runs_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [str(open_run(config())) for _ in range(3)] == ["runs/small", "runs/small-2", "runs/small-3"]
+    assert str(open_run(config(resume="auto"))) == "runs/small"
+
+
+def test_a_folder_with_a_run_is_not_written_over(tmp_path):
+    folder = a_run(tmp_path / "run")
+    with pytest.raises(UserError, match="holds a run; give --resume auto"):
+        open_run(config(output_dir=folder))
+    assert open_run(config(output_dir=folder, resume="auto")) == folder
+
+
+def test_an_output_dir_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(UserError, match=f"--output-dir {place}: cannot be made"):
+            open_run(config(output_dir=place))
+
+
+def test_a_checkpoint_names_its_own_folder(tmp_path):
+    folder = a_run(tmp_path / "run")
+    assert open_run(config(resume=str(folder / "checkpoints" / "last.pt"))) == folder
+
+
+def test_nothing_to_resume(tmp_path, caplog):
+    assert run_to_resume(config(), tmp_path) is None
+    assert run_to_resume(config(resume="auto"), tmp_path) is None
+
+
+def test_resume_gives_the_state_of_the_same_settings(tmp_path):
+    folder = a_run(tmp_path / "run", epochs=5)
+    again = config(epochs=9, resume="auto", output_dir=folder, save_every=3, device="cpu")
+    assert run_to_resume(again, folder)["epoch"] == 3
+    assert run_to_resume(replace(again, recipe="config"), folder)["epoch"] == 3
+
+
+def test_resume_refuses_other_settings_and_says_which(tmp_path):
+    folder = a_run(tmp_path / "run")
+    other = replace(config(resume="auto", seed=4), loss=LossConfig(moco_k=8))
+    with pytest.raises(UserError, match=r"moco_k 4096 -> 8; seed 0 -> 4"):
+        run_to_resume(other, folder)
+
+
+def test_resume_of_what_is_no_training_state(tmp_path):
+    best = a_run(tmp_path / "run") / "checkpoints" / "best.pt"
+    with pytest.raises(UserError, match=r"best.pt: .*last.pt"):
+        run_to_resume(config(resume=str(best)), tmp_path)
+    with pytest.raises(UserError, match=r"gone.pt: no such checkpoint"):
+        run_to_resume(config(resume=str(tmp_path / "gone.pt")), tmp_path)
+
+
+def test_going_on_in_another_folder_takes_the_best_weights_along(tmp_path):
+    old, new = a_run(tmp_path / "old"), tmp_path / "new"
+    assert run_to_resume(config(resume=str(old / "checkpoints" / "last.pt"), output_dir=new), new)["epoch"] == 3
+    assert checkpoint.load(new / "checkpoints" / "best.pt") == {"uar": 0.5}
+
+
+def test_the_log_goes_to_screen_and_file_and_leaves_nothing_behind(tmp_path, capsys):
+    log = logging.getLogger("camxuc")
+    with RunLog(tmp_path):
+        log.info("five %s", "clips")
+    log.info("not seen")
+    assert "five clips" in "".join(capsys.readouterr())
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert len(lines) == 1 and lines[0].endswith("INFO five clips")
+    assert log.propagate and not log.handlers
