@@ -3,6 +3,7 @@
 from timm.layers import ConvNormAct
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 # timm wants to know these of every model.
 default_cfgs = generate_default_cfgs({
@@ -29,14 +30,17 @@ class FaceCNN(nn.Module):
             pool = [nn.MaxPool2d(2)] if index else []
             stages.append(nn.Sequential(*pool, ConvNormAct(channels, width, 3), ConvNormAct(width, width, 3)))
             channels = width
-        self.stages = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(self.places), nn.Flatten(), nn.Dropout(dropout))
+        self.stages, self.dropout = nn.Sequential(*stages), nn.Dropout(dropout)
         self.embed = nn.Linear(channels * self.places**2, features, bias=False)
         # Centred features: cosines of untrained ones would all be near 1.
         self.norm = nn.BatchNorm1d(features)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, features)"""
-        return self.norm(self.embed(self.stages(self.stem(images))))
+        x = self.stages(self.stem(images))  # (B, C, H/8, W/8)
+        if x.shape[-2:] != (self.places, self.places):
+            x = adaptive_avg_pool2d(x, self.places)
+        return self.norm(self.embed(self.dropout(x.flatten(1))))
 
 
 def _face_cnn(name: str, pretrained: bool, **options) -> FaceCNN:
