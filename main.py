@@ -13,19 +13,20 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 
 from dataloaders import build_loaders
-from models import build_model
+from models import build_model, load_run_model, save_run_model
 from trainer import Trainer
 from utils.config import Config
 from utils.errors import UserError
 from utils.objective import build_objective
-from utils.prediction import Predictions
+from utils.precision import choose_device, choose_precision
+from utils.prediction import Predictions, predict
 from utils.recipe import load_config, save_config
 from utils.report import write_report
 from utils.results import describe, summarise, write_metrics, write_predictions
 from utils.run_folder import RunLog, open_run, run_to_resume
+from utils.tally import Tally
 
 log = logging.getLogger("camxuc")
 
@@ -35,9 +36,10 @@ def train(recipe: str, flags: list[str]) -> None:
     config = load_config(recipe, flags)
     run_dir = open_run(config)
     with RunLog(run_dir):
+        state = run_to_resume(config, run_dir)
         save_config(config, run_dir / "config.yaml")
         trainer = build_trainer(config, run_dir)
-        if state := run_to_resume(config, run_dir):
+        if state:
             trainer.load_state_dict(state)
             log.info("resumed at epoch %d, step %d", trainer.epoch + 1, trainer.steps)
         trainer.fit()
@@ -60,8 +62,7 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     predictions = {split: result[0] for split, result in results.items()}
     write_metrics(metrics, run_dir / "metrics.json")
     write_predictions(predictions, trainer.classes, run_dir / "predictions.csv")
-    weights = {name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}
-    save_file(weights, run_dir / "model.safetensors", metadata={"classes": json.dumps(trainer.classes)})
+    save_run_model(trainer.evaluated, trainer.classes, run_dir)
     for split, scores in metrics.items():
         log.info("%s", describe(split, scores))
     last = list(results)[-1]
@@ -84,23 +85,33 @@ def example_frames(trainer: Trainer, split: str, predictions: Predictions, each:
 
 def evaluate(run: str, flags: list[str]) -> None:
     """Score a run's best weights on a split, and put the scores into its metrics.json."""
-    parser = argparse.ArgumentParser(prog="main.py eval RUN", allow_abbrev=False)
-    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
-    chosen, flags = parser.parse_known_args(flags)
     run_dir = Path(run)
-    weights = run_dir / "model.safetensors"
-    if not weights.is_file():
-        raise UserError(f"{weights}: no such file; `eval` takes the folder of a finished run")
-    config = load_config(str(run_dir / "config.yaml"), [*flags, "--clip-pretrained", "none"])
-    trainer = build_trainer(config, run_dir)
-    if chosen.split not in trainer.loaders:
-        raise UserError(f"{run}: its recipe has no {chosen.split} split")
-    trainer.evaluated.load_state_dict(load_file(weights))
-    scores = summarise(*trainer.evaluate(chosen.split), trainer.classes)
+    split, flags = take_split(flags)
+    config = load_config(str(run_dir / "config.yaml"), flags)
+    model, classes = load_run_model(run_dir, config)
+    loaders, _ = build_loaders(config, augmented=False)
+    if split not in loaders:
+        raise UserError(f"{run}: its recipe has no {split} split")
+    device = choose_device(config.train.device)
+    tally = Tally(split, loaders[split].size, config.data.max_bad_clips)
+    dtype = choose_precision(config.train, device).dtype
+    predictions = predict(model.to(device), loaders[split].epoch(0), device, tally, dtype)
+    scores = summarise(predictions, tally, classes)
     metrics_file = run_dir / "metrics.json"
     metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
-    write_metrics(metrics | {chosen.split: scores}, metrics_file)
-    print(describe(chosen.split, scores))
+    write_metrics(metrics | {split: scores}, metrics_file)
+    print(describe(split, scores))
+
+
+def take_split(flags: list[str]) -> tuple[str, list[str]]:
+    """The value of --split, and the flags without it."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False, add_help=False)
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    try:
+        chosen, rest = parser.parse_known_args(flags)
+    except argparse.ArgumentError as error:
+        raise UserError(f"eval: {error}") from None
+    return chosen.split, rest
 
 
 COMMANDS = {"train": train, "eval": evaluate}

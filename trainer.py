@@ -25,7 +25,7 @@ from utils.precision import choose_device, choose_precision
 from utils.prediction import Predictions, predict
 from utils.results import EpochTable, write_history
 from utils.schedules import learning_rate_factor
-from utils.seeding import seed_step
+from utils.seeding import STEP, seed_torch
 from utils.structures import Batch, Output
 from utils.tally import Tally
 
@@ -58,9 +58,10 @@ class Trainer:
 
         SIGINT and SIGTERM end it after the step at work, with a checkpoint, by SystemExit(128 + signal).
         """
-        log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
         table = EpochTable()
-        with Interrupt() as interrupt, SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch) as board:
+        board = SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch + 1)
+        with Interrupt() as interrupt, board:
+            log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
             while self.epoch < self.settings.epochs and not self._stale:
                 started = time.monotonic()
                 for _ in self._train_epoch():
@@ -75,6 +76,8 @@ class Trainer:
                 for name, value in row.items():
                     board.add_scalar(name, value, row["epoch"])
                 table.show(row)
+                if interrupt.signal:  # it came while the epoch was being closed; the state is saved
+                    raise SystemExit(128 + interrupt.signal)
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""
@@ -96,7 +99,7 @@ class Trainer:
 
     def step(self, batches: list[Batch]) -> None:
         """One optimiser step over one batch, or over several that are accumulated."""
-        stream = seed_step(self.settings.seed, self.steps)
+        stream = seed_torch(self.settings.seed, STEP, self.steps)
         epoch = self.epoch + self.batch / len(self.loaders["train"])
         clips = sum(map(len, batches))
         self._set_learning_rates(epoch)

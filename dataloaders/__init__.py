@@ -1,6 +1,10 @@
 """Files in, batches out."""
 
 import logging
+import os
+
+# Read by OpenCV when it is first imported: a header that claims more pixels is refused before decoding.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
 from dataloaders.boxes import Boxes
 from dataloaders.datasets import find_file, load_splits
@@ -12,8 +16,11 @@ from utils.config import Config
 log = logging.getLogger("camxuc")
 
 
-def build_loaders(config: Config, pin_memory: bool = False) -> tuple[dict[str, Loader], list[str]]:
+def build_loaders(config: Config, pin_memory: bool = False, augmented: bool = True,
+                  ) -> tuple[dict[str, Loader], list[str]]:
     """A Loader for each split of the recipe's data, and the class names in label order.
+
+    `augmented` shuffles, weights and augments the training split; without it all splits are read as they are.
 
     Raises:
         UserError: whatever the recipe's files lack; see load_splits and Boxes.
@@ -28,7 +35,7 @@ def build_loaders(config: Config, pin_memory: bool = False) -> tuple[dict[str, L
             log.warning(warning)
     loaders = {}
     for split, clips in splits.clips.items():
-        training = split == "train"
+        training = split == "train" and augmented
         dataset = VideoDataset(clips, data, seed, training, faces, bodies)
         order = Order([clip.label for clip in clips], data.batch_size, seed, shuffle=training,
                       weighted=training and data.use_weighted_sampler, power=data.sampler_power)

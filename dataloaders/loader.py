@@ -1,14 +1,16 @@
 """Batches of one split, from any position of any epoch."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from dataloaders.order import Draw, Order
 from dataloaders.video import BadSample, Sample
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.structures import Batch
 
 
@@ -47,6 +49,7 @@ class Loader:
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             timeout=timeout if num_workers > 0 else 0,
+            worker_init_fn=_settle,
         )
 
     def __len__(self) -> int:
@@ -71,16 +74,24 @@ class Loader:
         """The epoch's batches from number `start` on.
 
         Raises:
-            UserError: a clip took longer to read than the time-out.
+            UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = self.order.batches(epoch)[start:]
         try:
             yield from self._loader
         except RuntimeError as error:
-            if "timed out" not in str(error):
-                raise
-            hung = [self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0]
-            raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(hung)}") from None
+            clips = ", ".join(self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0)
+            if "timed out" in str(error):
+                raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
+            if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
+                raise UserError(f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}") from None
+            raise
+
+
+def _settle(worker: int) -> None:
+    """Of a worker: a group of its own, since Ctrl-C is for the main process; one thread, since workers are many."""
+    os.setpgrp()
+    cv2.setNumThreads(1)
 
 
 class _Watched(Dataset):

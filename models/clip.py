@@ -7,6 +7,7 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 import models.towers  # noqa: F401  (registers our own image towers with timm)
@@ -18,7 +19,7 @@ open_clip.add_model_config(Path(__file__).parent / "clip_configs")
 OPENAI_KEYS = ("input_resolution", "context_length", "vocab_size")
 
 
-def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
+def load_clip(name: str, pretrained: str, image_size: int, quick_gelu: bool = False) -> nn.Module:
     """An open_clip model with its text tower in `.text` and its image tower in `.visual`, in float32.
 
     Args:
@@ -26,6 +27,7 @@ def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
         pretrained: an open_clip tag, a checkpoint file (open_clip's, safetensors, or OpenAI's .pt, as
             TorchScript or as state dict), or "none" for random weights.
         image_size: side of the input in pixels; a ViT's position embedding is resized to it.
+        quick_gelu: OpenAI's activation, for random weights; pretrained ones say it themselves.
     Raises:
         UserError: unknown name or tag, a missing, foreign or unreadable file, a failed download.
     """
@@ -34,7 +36,7 @@ def load_clip(name: str, pretrained: str, image_size: int) -> nn.Module:
         raise UserError(f"--clip-model {name}: no such model; nearest are {nearest}; "
                         "`open_clip.list_models()` lists all")
     if pretrained == "none":
-        return _create(name, image_size)
+        return _create(name, image_size, force_quick_gelu=quick_gelu)
     if Path(pretrained).is_file():
         return _from_file(name, Path(pretrained), image_size)
     tags = open_clip.list_pretrained_tags_by_model(name)
@@ -54,6 +56,10 @@ def _create(name: str, image_size: int, **options) -> nn.Module:
     logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
     # force_custom_text gives every model the same layout.
     return open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
+
+
+def has_quick_gelu(clip: nn.Module) -> bool:
+    return any(isinstance(module, QuickGELU) for module in clip.modules())
 
 
 def _from_file(name: str, path: Path, image_size: int) -> nn.Module:

@@ -7,9 +7,9 @@ from models.adapter import zero_
 
 
 class Fusion(nn.Module):
-    """Mean of the two streams plus a learned correction, (..., D) and (..., D) -> (..., D).
+    """The face plus a learned correction from both streams, (..., D) and (..., D) -> (..., D).
 
-    Starts as the mean, which stays in CLIP's space.
+    Starts as the face alone: it stays in CLIP's space, and a context that says little cannot drown it.
     """
 
     def __init__(self, width: int):
@@ -18,4 +18,4 @@ class Fusion(nn.Module):
         zero_(self.correction)
 
     def forward(self, face: Tensor, context: Tensor) -> Tensor:
-        return (face + context) / 2 + self.correction(torch.cat([face, context], dim=-1))
+        return face + self.correction(torch.cat([face, context], dim=-1))

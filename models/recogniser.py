@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.adapter import Adapter
+from models.clip import has_quick_gelu
 from models.fusion import Fusion
 from models.prompts import PromptLearner, mean_per_class
 from models.temporal import TemporalTransformer
@@ -60,6 +61,7 @@ class VideoRecogniser(nn.Module):
         super().__init__()
         self.temperature, self.keys, self.momentum = settings.temperature, keys, momentum
         self.trainable_image = trainable_image
+        self.quick_gelu = has_quick_gelu(clip)  # which the weights alone do not tell
         self.text_tower = TextTower(clip.text)
         self.prompts = PromptLearner(
             self.text_tower, texts, settings.contexts_number, settings.class_token_position,

@@ -194,7 +194,6 @@ def openai_checkpoint(path: Path) -> Path:
     return path
 
 
-@pytest.mark.xfail(strict=True, reason="eval builds the network with GELU where training had QuickGELU")
 def test_eval_of_a_run_from_openai_weights_gives_the_scores_of_training(recipe, micro, tmp_path):
     folder, weights = tmp_path / "run", openai_checkpoint(tmp_path / "openai.pt")
     words = f"--epochs 1 --clip-pretrained {weights} --output-dir {folder}".split()
@@ -206,7 +205,6 @@ def test_eval_of_a_run_from_openai_weights_gives_the_scores_of_training(recipe, 
         before["test"]["cross_entropy"])
 
 
-@pytest.mark.xfail(strict=True, reason="config.yaml is written before --resume is checked")
 def test_resume_with_other_settings_leaves_the_run_as_it_was(finished, recipe, tmp_path, capsys):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = (folder / "config.yaml").read_text()

@@ -301,7 +301,6 @@ def test_every_step_draws_anew(counting):
     assert len(set(lams)) == len(lams) == 6
 
 
-@pytest.mark.xfail(strict=True, reason="purge_step is the last epoch written, not the next")
 def test_the_board_holds_every_epoch_of_a_resumed_run(counting, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -96,6 +96,8 @@ class DataConfig:
 class ModelConfig:
     """The networks."""
 
+    model: Literal["video"] = "video"
+    """Kind of network."""
     clip_model: str = "ViT-B-16"
     """An open_clip model name, or `tiny` or `small48`, our own."""
     clip_pretrained: str = "openai"

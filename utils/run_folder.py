@@ -29,7 +29,7 @@ def open_run(config: Config) -> Path:
     if folder is None:
         base = Path("runs") / config.recipe
         folder, number = base, 2
-        while folder.exists() and resume != "auto":
+        while (folder / "checkpoints").exists() and resume != "auto":  # a start that failed left nothing to keep
             folder, number = base.with_name(f"{base.name}-{number}"), number + 1
     elif (folder / "checkpoints").exists() and not resume:
         raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another folder")

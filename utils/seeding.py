@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 # One number per use, so that two uses with equal counters never share a stream.
-ORDER, AUGMENT, STEP, SPLIT = range(4)
+ORDER, AUGMENT, STEP, SPLIT, INITIAL = range(5)
 
 
 def generator(seed: int, use: int, *counters: int) -> np.random.Generator:
@@ -15,8 +15,8 @@ def generator(seed: int, use: int, *counters: int) -> np.random.Generator:
     return np.random.default_rng((seed, use, *counters))
 
 
-def seed_step(seed: int, step: int) -> np.random.Generator:
-    """Seed torch (dropout) for one training step, and return the stream for its mixup draws."""
-    stream = generator(seed, STEP, step)
+def seed_torch(seed: int, use: int, *counters: int) -> np.random.Generator:
+    """Seed torch's own draws (initial weights, dropout), and return the stream for further ones."""
+    stream = generator(seed, use, *counters)
     torch.manual_seed(int(stream.integers(2**63)))
     return stream

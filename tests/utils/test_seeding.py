@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.seeding import AUGMENT, ORDER, SPLIT, STEP, generator, seed_step
+from utils.seeding import AUGMENT, INITIAL, ORDER, SPLIT, STEP, generator, seed_torch
 
 counters = st.lists(st.integers(0, 10**6), min_size=1, max_size=3)
 
@@ -18,17 +18,17 @@ def test_a_stream_depends_on_its_arguments_only(seed, counters):
 
 @given(st.integers(0, 2**31), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_seed_use_and_each_counter_change_the_stream(seed, a, b):
-    arguments = [(seed, use, a, b) for use in (ORDER, AUGMENT, STEP, SPLIT)]
+    arguments = [(seed, use, a, b) for use in (ORDER, AUGMENT, STEP, SPLIT, INITIAL)]
     arguments += [(seed + 1, ORDER, a, b), (seed, ORDER, a + 1, b), (seed, ORDER, a, b + 1)]
     draws = {generator(*numbers).random() for numbers in arguments}
     assert len(draws) == len(set(arguments))
 
 
-def test_seed_step_fixes_torch_and_returns_the_rest_of_its_stream():
-    stream = seed_step(3, 7)
+def test_seed_torch_fixes_torch_and_returns_the_rest_of_its_stream():
+    stream = seed_torch(3, STEP, 7)
     first = torch.rand(5), stream.random(5)
     torch.rand(9)
-    stream = seed_step(3, 7)
+    stream = seed_torch(3, STEP, 7)
     assert torch.equal(first[0], torch.rand(5)) and np.array_equal(first[1], stream.random(5))
-    seed_step(3, 8)
+    seed_torch(3, STEP, 8)
     assert not torch.equal(first[0], torch.rand(5))

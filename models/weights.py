@@ -1,0 +1,47 @@
+"""A run's best weights: model.safetensors, and what must be known to build the network around them."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from utils.errors import UserError, first_line
+
+FILE = "model.safetensors"
+
+
+def save_run_model(model: nn.Module, classes: list[str], run_dir: Path) -> None:
+    """Write the weights, with the class names and CLIP's activation beside them."""
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    about = {"classes": json.dumps(classes), "quick_gelu": json.dumps(model.quick_gelu)}
+    save_file(weights, run_dir / FILE, metadata=about)
+
+
+def read_about(run_dir: Path) -> dict:
+    """`classes` and `quick_gelu` of a run's weights.
+
+    Raises:
+        UserError: the run has no weights, or the file is damaged or not one of ours.
+    """
+    path = run_dir / FILE
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the folder of a finished run")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+        return {name: json.loads(about[name]) for name in ("classes", "quick_gelu")}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: not the weights of a run: {first_line(error)}") from None
+
+
+def load_weights(model: nn.Module, run_dir: Path) -> None:
+    """
+    Raises:
+        UserError: the weights do not fit the model.
+    """
+    try:
+        model.load_state_dict(load_file(run_dir / FILE))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{run_dir / FILE}: does not fit the run's config.yaml: {str(error)[:160]!r}") from None
