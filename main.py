@@ -87,6 +87,8 @@ def evaluate(run: str, flags: list[str]) -> None:
     """Score a run's best weights on a split, and put the scores into its metrics.json."""
     run_dir = Path(run)
     split, flags = take_split(flags)
+    if not (run_dir / "config.yaml").is_file():
+        raise UserError(f"{run}: no run; `eval` takes the folder of one, with its config.yaml")
     config = load_config(str(run_dir / "config.yaml"), flags)
     model, classes = load_run_model(run_dir, config)
     loaders, _ = build_loaders(config, augmented=False)

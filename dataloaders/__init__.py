@@ -6,6 +6,11 @@ import os
 # Read by OpenCV when it is first imported: a header that claims more pixels is refused before decoding.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
+import cv2
+
+# Workers are many, so each gets one thread; and OpenCV's own threads do not survive the fork that makes them.
+cv2.setNumThreads(0)
+
 from dataloaders.boxes import Boxes
 from dataloaders.datasets import find_file, load_splits
 from dataloaders.loader import Loader

@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
-import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
@@ -89,9 +88,8 @@ class Loader:
 
 
 def _settle(worker: int) -> None:
-    """Of a worker: a group of its own, since Ctrl-C is for the main process; one thread, since workers are many."""
+    """Give a worker a process group of its own: Ctrl-C is for the main process, which ends it in good order."""
     os.setpgrp()
-    cv2.setNumThreads(1)
 
 
 class _Watched(Dataset):

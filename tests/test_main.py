@@ -24,7 +24,7 @@ FLAGS = """
 --dataset --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --target
 --bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
 --num-segments --duration --image-size --augment --random-erasing --use-weighted-sampler --sampler-power
---batch-size --num-workers --reader-timeout --max-bad-clips --clip-model --clip-pretrained --text-type
+--batch-size --num-workers --reader-timeout --max-bad-clips --model --clip-model --clip-pretrained --text-type
 --contexts-number --class-token-position --class-specific-contexts --contexts-init --adapter-ratio --temporal-layers
 --temporal-heads --temporal-pool --dropout --temperature --label-smoothing --use-ldl --ldl-warmup --ldl-temperature
 --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp --dc-rows
@@ -119,8 +119,7 @@ def test_a_mistake_is_one_line_and_status_2(words, said, recipe, caer, tmp_path,
 
 def test_eval_of_no_run(tmp_path, capsys):
     assert main(["eval", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == (f"error: {tmp_path}/model.safetensors: no such file; "
-                                       "`eval` takes the folder of a finished run\n")
+    assert capsys.readouterr().err == f"error: {tmp_path}: no run; `eval` takes the folder of one, with its config.yaml\n"
 
 
 # ---------------------------------------------------------------- a whole run
