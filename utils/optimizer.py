@@ -28,7 +28,8 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
         plain = [p for _, p in parameters if p.ndim <= 1 or name == "prompt_learner"]
         for chosen, decay in ((decayed, config.weight_decay), (plain, 0.0)):
             if chosen:
-                parts.append({"params": chosen, "lr": rate, "weight_decay": decay, "name": name or "rest", "full_lr": rate})
+                parts.append({"params": chosen, "name": name or "rest", "lr": rate, "full_lr": rate,
+                              "weight_decay": decay})
     if not parts:
         raise UserError("every learning rate is 0: nothing is left to train")
     if config.optimizer == "sgd":

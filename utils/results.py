@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,25 +13,25 @@ from utils.tally import Tally
 
 
 class EpochTable:
-    """Prints one line an epoch, with a heading above the first. Columns are those of the first row."""
+    """Prints a line an epoch, and a heading above the first and wherever a term has set in or gone."""
 
-    WIDTH = 9
+    LEFT_OUT = ("lr_", "grad_norm", "val_macro_f1")  # history.csv and the report have them
 
     def __init__(self):
         self.columns: list[str] = []
 
     def show(self, row: dict) -> None:
-        columns = [name for name in row if not name.startswith("lr_")]
-        if columns != self.columns:  # a term has set in or gone
+        columns = [name for name in row if not name.startswith(self.LEFT_OUT)]
+        if columns != self.columns:
             self.columns = columns
-            tqdm.write("  ".join(self._short(name).rjust(self.WIDTH) for name in columns))
-        tqdm.write("  ".join(self._cell(row[name]).rjust(self.WIDTH) for name in columns))
+            tqdm.write(self._line(name.replace("loss_", "").replace("cross_entropy", "ce") for name in columns))
+        tqdm.write(self._line(self._cell(row[name]) for name in columns))
 
-    def _short(self, name: str) -> str:
-        return name.replace("loss_", "").replace("cross_entropy", "ce")
+    def _line(self, cells: Iterable[str]) -> str:
+        return " ".join(cell.rjust(8) for cell in cells)
 
-    def _cell(self, value) -> str:
-        return str(value) if isinstance(value, int) else f"{value:.4g}"
+    def _cell(self, value: float) -> str:
+        return str(value) if isinstance(value, int) else f"{value:.3f}" if value < 100 else f"{value:.0f}"
 
 
 def write_history(rows: list[dict], path: Path) -> None:

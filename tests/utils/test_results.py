@@ -55,7 +55,7 @@ def test_the_line_read_first_names_its_baselines():
 def test_the_table_repeats_its_heading_when_a_term_sets_in(capsys):
     table = EpochTable()
     table.show({"epoch": 1, "loss_cls": 0.5, "lr_rest": 1e-3})
-    table.show({"epoch": 2, "loss_cls": 0.25, "lr_rest": 1e-3})
+    table.show({"epoch": 2, "loss_cls": 123.4, "lr_rest": 1e-3, "grad_norm": 9.0, "val_macro_f1": 0.5})
     table.show({"epoch": 3, "loss_ldl": 0.125, "val_cross_entropy": 2.0})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [["epoch", "cls"], ["1", "0.5"], ["2", "0.25"], ["epoch", "ldl", "val_ce"], ["3", "0.125", "2"]]
+    assert lines == [["epoch", "cls"], ["1", "0.500"], ["2", "123"], ["epoch", "ldl", "val_ce"], ["3", "0.125", "2.000"]]

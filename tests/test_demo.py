@@ -1,0 +1,33 @@
+"""The embedded default, trained to the end: what the README promises of it."""
+
+import csv
+import json
+
+import pytest
+
+from main import main
+from utils.recipe import load_config
+
+
+def test_the_demo_has_every_term_on():
+    config = load_config("demo")
+    loss = config.loss
+    assert loss.use_ldl and 0 < loss.ldl_warmup < config.train.epochs and loss.label_smoothing > 0
+    assert loss.lambda_mi > 0 and loss.lambda_dc > 0 and loss.use_moco and loss.lambda_moco > 0 and loss.moco_k == 4096
+    assert loss.mixup_alpha > 0 and config.train.use_amp and config.train.grad_clip > 0
+    assert config.data.streams == "both"
+
+
+@pytest.mark.slow
+def test_the_demo_recognises_people_it_has_never_seen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "demo"]) == 0
+    test = json.loads((tmp_path / "runs/demo/metrics.json").read_text())["test"]
+    assert test["clips"] == 140 and test["left_out"] == {}
+    assert test["shares"]["face: centre crop"] == pytest.approx(0.1)
+    assert test["uar"] >= 0.80 > 5 * test["baselines"]["majority"]["uar"]
+    with open(tmp_path / "runs/demo-data/identities.csv") as file:
+        people = {split: set() for split in ("train", "validation", "test")}
+        for row in csv.DictReader(file):
+            people[row["split"]].add(row["identity"])
+    assert not people["test"] & (people["train"] | people["validation"])
