@@ -102,6 +102,7 @@ def evaluate(run: str, flags: list[str]) -> None:
     metrics_file = run_dir / "metrics.json"
     metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
     write_metrics(metrics | {split: scores}, metrics_file)
+    print(tally)
     print(describe(split, scores))
 
 

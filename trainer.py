@@ -150,9 +150,8 @@ class Trainer:
 
     def _close_epoch(self, seconds: float) -> dict:
         """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""
-        predictions, tally = self.evaluate("val")
-        for split in (self.tally, tally):
-            self._say(split)
+        self._say(self.tally)
+        predictions, _ = self.evaluate("val")
         scores = score(predictions.probabilities, predictions.targets, self.classes)
         rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
         row = {"epoch": self.epoch + 1, **self.meter.means(), "val_cross_entropy": predictions.cross_entropy,
@@ -171,7 +170,9 @@ class Trainer:
         """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
         tally, loader = self._tally(split), self.loaders[split]
         batches = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
-        return predict(self.evaluated, batches, self.device, tally, self.precision.dtype), tally
+        predictions = predict(self.evaluated, batches, self.device, tally, self.precision.dtype)
+        self._say(tally)
+        return predictions, tally
 
     @property
     def evaluated(self) -> nn.Module:

@@ -63,7 +63,7 @@ def label_base(labels: set[int], classes: list[str]) -> int:
     found = f"labels {sorted(labels)[:12]} for {number} classes ({', '.join(classes)})"
     if min(labels) < 0 or max(labels) > number or {0, number} <= labels:
         raise UserError(f"{found}: out of range; they must run from 0 to {number - 1} or from 1 to {number}")
-    raise UserError(f"{found}: cannot tell whether they count from 0 or from 1, since some class has no clip "
+    raise UserError(f"{found}: some class has no clip, so labels from 0 and from 1 cannot be told apart "
                     "in any split; give all split's lists, or list at least one clip of every class")
 
 

@@ -50,7 +50,7 @@ class DataConfig:
     streams: Literal["both", "face"] = "both"
     """Face and context, or the face alone."""
     missing_box: Literal["centre", "full", "error"] = "centre"
-    """Face stream of a clip without a box: centre crop, full frame, or stop."""
+    """Face stream of a clip without a box: centre crop, full frame, or `error`, which leaves the clip out as bad."""
     centre_crop: float = 0.7
     """Side of the centre crop, as a share of the frame's shorter side."""
     box_margin: float = 0.2
@@ -226,7 +226,7 @@ class TrainConfig:
     accumulate: int = 1
     """Batches per optimiser step."""
     ema: float = 0.0
-    """Decay of the averaged weights that are evaluated and kept; 0 is off."""
+    """Decay of the averaged weights that are evaluated and kept, lower in the first steps; 0 is off."""
     early_stop: int = 0
     """Epochs without a better validation UAR before training ends; 0 is off."""
     save_every: int = 0

@@ -29,24 +29,26 @@ class DecorrelationLoss(nn.Module):
     Akin to the second term of Barlow Twins (Zbontar et al., 2021, arXiv 2103.03230, eq. 1), in one view.
     features (B, D), of any length; value in [0, 1]; 0, with a gradient of 0, for a single row.
     A small batch says little about many channels: the last `rows` feature rows of training, detached,
-    join it. They need `dim` (D) from the start: a state_dict can only be loaded into a buffer of its shape.
-    Raises ValueError for rows < 0, rows without dim, and features of another shape.
+    join it. `dim` is D; without it the first batch or the state_dict that is loaded says it.
+    Raises ValueError for rows < 0 and features of another shape.
     """
 
     def __init__(self, rows: int = 0, dim: int | None = None):
         super().__init__()
-        if rows < 0 or (rows and not dim):
-            raise ValueError(f"rows must not be negative, and rows > 0 needs dim; got rows={rows}, dim={dim}")
-        self.rows, self.dim = rows, dim
+        if rows < 0:
+            raise ValueError(f"rows must not be negative, got {rows}")
+        self.rows = rows
         if rows:
-            self.register_buffer("memory", torch.zeros(rows, dim))  # oldest first, filled from the end
+            self.register_buffer("memory", torch.zeros(rows, dim or 0))  # oldest first, filled from the end
             self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
     def forward(self, features: Tensor) -> Tensor:
         if not self.rows:
             return decorrelation_loss(features)
-        if features.shape[1:] != (self.dim,):
-            raise ValueError(f"features must be (B, {self.dim}), got {tuple(features.shape)}")
+        if not self.memory.shape[1]:
+            self.memory = self.memory.new_zeros(self.rows, features.shape[-1])
+        if features.shape[1:] != self.memory.shape[1:]:
+            raise ValueError(f"features must be (B, {self.memory.shape[1]}), got {tuple(features.shape)}")
         slots = torch.arange(self.rows + len(features), device=features.device)
         joined = torch.cat((self.memory, features.to(torch.promote_types(features.dtype, torch.float32))))
         loss = decorrelation_loss(joined, slots >= self.rows - self.count)
@@ -54,3 +56,9 @@ class DecorrelationLoss(nn.Module):
             self.memory.copy_(joined[-self.rows:].detach())
             self.count.add_(len(features)).clamp_(max=self.rows)
         return loss
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        stored = state_dict.get(prefix + "memory")
+        if self.rows and stored is not None and not self.memory.shape[1]:
+            self.memory = self.memory.new_zeros(stored.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)

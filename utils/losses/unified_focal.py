@@ -55,11 +55,12 @@ class UnifiedFocalLoss(nn.Module):
     """
 
     def __init__(self, weight: float = 0.5, delta: float = 0.6, gamma: float = 0.5,
-                 asymmetric: bool = False, rare: Sequence[int] | None = None):
+                 asymmetric: bool = False, rare: int | Sequence[int] | None = None):
         super().__init__()
         for name, value in (("weight", weight), ("delta", delta), ("gamma", gamma)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {value}")
+        rare = [rare] if isinstance(rare, int) else rare
         if asymmetric != bool(rare):
             raise ValueError("asymmetric=True and `rare`, the indices of the rare classes, go together")
         self.weight, self.delta, self.gamma = weight, delta, gamma

@@ -66,8 +66,17 @@ def test_eval_reads_the_rows_and_leaves_them():
     torch.testing.assert_close(loss.memory, first)
 
 
-def test_state_dict_round_trip():
-    loss, restored = DecorrelationLoss(5, dim=3), DecorrelationLoss(5, dim=3)
+def test_the_width_may_come_from_the_first_batch():
+    told, untold = DecorrelationLoss(4, dim=3), DecorrelationLoss(4)
+    for features in torch.randn(3, 2, 3):
+        assert told(features) == untold(features)
+    with pytest.raises(ValueError, match="must be"):
+        untold(torch.randn(2, 5))
+
+
+@pytest.mark.parametrize("dim", [3, None])
+def test_state_dict_round_trip(dim):
+    loss, restored = DecorrelationLoss(5, dim=3), DecorrelationLoss(5, dim=dim)
     loss(torch.randn(3, 3))
     restored.load_state_dict(loss.state_dict())
     features = torch.randn(2, 3)
@@ -97,9 +106,8 @@ def test_gradient_by_finite_differences():
 
 
 def test_rejects_settings_and_shapes():
-    for settings_ in ({"rows": 3}, {"rows": -1}):
-        with pytest.raises(ValueError, match="rows"):
-            DecorrelationLoss(**settings_)
+    with pytest.raises(ValueError, match="rows"):
+        DecorrelationLoss(rows=-1)
     with pytest.raises(ValueError, match="must be"):
         DecorrelationLoss(rows=2, dim=4)(torch.randn(3, 5))
     with pytest.raises(ValueError, match="must be"):

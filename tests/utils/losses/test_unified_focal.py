@@ -98,3 +98,9 @@ def test_rejects_a_rare_class_that_does_not_exist_and_shapes():
         UnifiedFocalLoss(asymmetric=True, rare=[3])(torch.randn(2, 3), torch.tensor([0, 1]))
     with pytest.raises(ValueError, match="do not match"):
         UnifiedFocalLoss()(torch.randn(2, 3), torch.tensor([0]))
+
+
+def test_one_rare_class_may_be_given_as_a_number():
+    logits, target = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    assert torch.equal(UnifiedFocalLoss(asymmetric=True, rare=0)(logits, target),
+                       UnifiedFocalLoss(asymmetric=True, rare=[0])(logits, target))
