@@ -96,7 +96,7 @@ BOXES = (
     Box("data", 402, 686, 77, 42, "Queue", (f"({DEFAULTS.moco_k}, D)",)),
     # class texts
     Box("data", 508, 48, 364, 42, "Class texts", ("C classes, K texts each",)),
-    Box("trainable", 508, 142, 216, 98, "Prompt learner", ()),
+    Box("trainable", 508, 142, 216, 98, "Prompt learner", ("M learned vectors around the class text", "", "")),
     Box("data", 744, 142, 128, 56, "Hand-crafted", ("prompts: the texts", "as they stand")),
     Box("frozen", 420, 334, 452, 44, "CLIP text tower", ("one and the same for all prompts",)),
     Box("data", 508, 606, 166, 42, "Class features", ("(C, D)",)),
@@ -144,7 +144,6 @@ ARROWS = (
 # x, y of the middle, text
 CAPTIONS = (
     (160, 32, "VIDEO"), (408, 32, "MOMENTUM SIDE"), (690, 32, "CLASSES"),
-    (414, 575, "or"),
     (75, 734, "decorrelation"), (297, 734, "contrast"), (695, 722, "mutual information"),
     (690, 856, "classification"),
 )
@@ -169,7 +168,7 @@ def draw() -> Figure:
             _arrow(axes, arrow)
         for x, y, text in CAPTIONS:
             _text(axes, x, y, text, 10.5, MUTED)
-        _tokens(axes, 517, 174)
+        _tokens(axes, 517, 202)
         _legend(axes, 40, 786)
     return figure
 
