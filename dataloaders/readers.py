@@ -59,7 +59,7 @@ def _read_video(path: Path, pick: Pick) -> Frames:
     try:
         return _read_with_decord(path, pick)
     except (decord.DECORDError, RuntimeError, IndexError):
-        # decord2 3.4.0 fails on some HEVC files that are sound; OpenCV has an FFmpeg of its own.
+        # decord2 3.4.0 now and then fails on HEVC files that are sound; OpenCV has an FFmpeg of its own.
         return _read_with_opencv(path, pick)
 
 

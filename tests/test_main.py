@@ -176,7 +176,9 @@ def test_eval_gives_the_scores_of_training(finished, tmp_path, capsys):
     (folder / "metrics.json").write_text(json.dumps({"val": before["val"]}))
     assert main(["eval", str(folder)]) == 0
     assert json.loads((folder / "metrics.json").read_text()) == before
-    assert capsys.readouterr().out.startswith(f"test: WAR {before['test']['war']:.3f}  UAR ")
+    cuts, scores = capsys.readouterr().out.splitlines()
+    assert cuts.startswith("test: 7 clips (context: whole frame 100.0%, face: centre crop 100.0%)")
+    assert scores.startswith(f"test: WAR {before['test']['war']:.3f}  UAR ")
     assert main(["eval", str(folder), "--split", "val"]) == 0
     assert json.loads((folder / "metrics.json").read_text()) == before
 

@@ -220,7 +220,7 @@ class TrainConfig:
     use_amp: bool = True
     """Automatic mixed precision, where the device gains from it."""
     amp_dtype: Literal["auto", "bf16", "fp16"] = "auto"
-    """bf16 where the device has it, else fp16 with a gradient scaler."""
+    """Type of mixed precision; `auto` is bf16 where the device has it, else fp16 with a gradient scaler."""
     grad_clip: float = 1.0
     """Largest gradient norm; 0 is off."""
     accumulate: int = 1
@@ -236,7 +236,7 @@ class TrainConfig:
     seed: int = 0
     """Of every random draw."""
     device: str = "auto"
-    """cuda, mps or cpu; `auto` takes the first there is."""
+    """Device: cuda, mps or cpu; `auto` takes the first there is."""
     output_dir: Path | None = None
     """The run folder; runs/RECIPE if not given."""
 

@@ -227,17 +227,14 @@ def test_both_readers_agree_on_real_h264(shared, name, count):
     assert all(np.array_equal(a, b) for a, b in zip(decord.pixels, opencv.pixels, strict=True))
 
 
-def test_hevc_that_decord_cannot_decode_is_read_by_opencv(shared):
-    """decord2 3.4.0 decodes this file for some choices of frames and fails for others."""
+def test_hevc_that_decord_may_fail_to_decode_gives_the_right_frames_by_either_reader(shared):
+    """decord2 3.4.0 fails on this file now and then: a matter of how its threads meet."""
     path, small = shared("face-videos/face_noface.mov"), slice(None, None, 30)
-    with pytest.raises(readers.decord.DECORDError):
-        readers._read_with_decord(path, lambda count: list(range(0, count, 4)))
     frames = read_clip(path, lambda count: list(range(0, count, 4)))
-    assert frames.notes == BY_OPENCV and frames.numbers == list(range(0, 169, 4))
-    decord = readers._read_with_decord(path, lambda count: [20, 100, 168])
-    assert decord.notes == []
-    for index, pixels in zip([20, 100, 168], decord.pixels):
-        assert np.array_equal(frames.pixels[index // 4][small, small], pixels[small, small])
+    opencv = readers._read_with_opencv(path, lambda count: list(range(0, count, 4)))
+    assert frames.notes in ([], BY_OPENCV) and frames.numbers == opencv.numbers == list(range(0, 169, 4))
+    for ours, theirs in zip(frames.pixels, opencv.pixels, strict=True):
+        assert np.array_equal(ours[small, small], theirs[small, small])
 
 
 def test_narrow_video_that_decord_cannot_copy_is_read_by_opencv(tmp_path):
