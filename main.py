@@ -30,6 +30,8 @@ from utils.tally import Tally
 
 log = logging.getLogger("camxuc")
 
+FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen to learn in some 30 epochs
+
 
 def train(recipe: str, flags: list[str]) -> None:
     """Train, choose on validation, score test once, write the report."""
@@ -47,6 +49,9 @@ def train(recipe: str, flags: list[str]) -> None:
 
 
 def build_trainer(config: Config, run_dir: Path) -> Trainer:
+    if config.model.clip_pretrained == "none" and config.train.lr_image_encoder < FROM_SCRATCH:
+        log.warning("--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder %g; "
+                    "configs/demo.yaml has settings that do", config.train.lr_image_encoder)
     loaders, classes = build_loaders(config, pin_memory=torch.cuda.is_available())
     model = build_model(config, classes)
     with torch.no_grad():
@@ -57,7 +62,8 @@ def build_trainer(config: Config, run_dir: Path) -> Trainer:
 def finish(trainer: Trainer, run_dir: Path) -> None:
     """The best weights' scores and files. The test split is read here, for the first time."""
     trainer.load_best()
-    results = {split: trainer.evaluate(split) for split in ("val", "test") if split in trainer.loaders}
+    splits = ("val", "test") if trainer.settings.score_test else ("val",)
+    results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.classes) for split, result in results.items()}
     predictions = {split: result[0] for split, result in results.items()}
     write_metrics(metrics, run_dir / "metrics.json")

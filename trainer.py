@@ -198,7 +198,8 @@ class Trainer:
         self.said[tally.split] = str(tally)
 
     def _tally(self, split: str) -> Tally:
-        return Tally(split, self.loaders[split].size, self.config.data.max_bad_clips)
+        loader = self.loaders[split]
+        return Tally(split, loader.size, self.config.data.max_bad_clips, loader.unit)
 
     def save(self) -> None:
         checkpoint.save(self.state_dict(), self.folder / "last.pt")

@@ -69,6 +69,8 @@ def stratified(clips: list[Clip], fraction: float, seed: int) -> set[int]:
 def root_of(config: DataConfig) -> Path:
     if config.root_dir is None:
         raise UserError(f"{config.dataset}: give the data set's folder with --root-dir")
+    if config.root_dir.suffix.lower() == ".zip":
+        raise UserError(f"--root-dir {config.root_dir}: unzip it first, e.g. python3 -m zipfile -e FILE FOLDER")
     if not config.root_dir.is_dir():
         raise UserError(f"--root-dir {config.root_dir}: no such folder")
     return config.root_dir
@@ -118,9 +120,9 @@ def daisee(config: DataConfig, seed: int) -> Splits:
     root = root_of(config)
     clips = {}
     for split, path in annotations(config, root).items():
-        clips[split], absent = read_daisee(path, root, config.target)
-        if absent:
-            log.warning("%s: %d labels have no clip", path, absent)
+        clips[split], absent, unlabelled = read_daisee(path, root, config.target)
+        if absent or unlabelled:
+            log.warning("%s: %d labels have no clip, %d clips have no label", path, absent, unlabelled)
     if "train" not in clips:
         raise UserError("daisee: give --train-annotation FILE, e.g. Labels/TrainLabels.csv")
     return Splits([f"{level} {config.target}" for level in LEVELS], clips)

@@ -67,8 +67,8 @@ def label_base(labels: set[int], classes: list[str]) -> int:
                     "in any split; give all split's lists, or list at least one clip of every class")
 
 
-def read_daisee(path: Path, root: Path, target: str) -> tuple[list[Clip], int]:
-    """The clips of DAiSEE's label CSV, and how many labels have no clip.
+def read_daisee(path: Path, root: Path, target: str) -> tuple[list[Clip], int, int]:
+    """The clips of DAiSEE's label CSV; how many labels have no clip, and how many clips beside them no label.
 
     Raises:
         UserError: not CSV, no such column, a label that is not 0 to 3, no clip at all.
@@ -85,7 +85,10 @@ def read_daisee(path: Path, root: Path, target: str) -> tuple[list[Clip], int]:
             absent += 1
     if not clips:
         raise UserError(f"{path}: none of its {absent} clips is under {root / 'DataSet'}")
-    return clips, absent
+    split = lambda video: video.relative_to(root).parts[1]  # noqa: E731  (DataSet/Train/...)
+    splits, labelled = {split(clip.path) for clip in clips}, {clip.path for clip in clips}
+    unlabelled = sum(split(video) in splits and video not in labelled for video in videos.values())
+    return clips, absent, unlabelled
 
 
 def _table(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:

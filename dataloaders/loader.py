@@ -60,6 +60,11 @@ class Loader:
         """Clips in the split."""
         return len(self.dataset)
 
+    @property
+    def unit(self) -> str:
+        """What an epoch goes through: all clips once, or draws of them."""
+        return "clips" if self.order.weights is None else "draws"
+
     def frames(self, ids: set[str]) -> dict[str, torch.Tensor]:
         """What the network sees of some clips: (S, T, 3, H, W) uint8, the face stream and then the context."""
         found = {}

@@ -60,7 +60,7 @@ class VideoRecogniser(nn.Module):
                  keys: str = "none", momentum: float = 0.999, trainable_image: bool = True):
         super().__init__()
         self.temperature, self.keys, self.momentum = settings.temperature, keys, momentum
-        self.trainable_image = trainable_image
+        self.trainable_image, self.mirror = trainable_image, settings.mirror
         self.quick_gelu = has_quick_gelu(clip)  # which the weights alone do not tell
         self.text_tower = TextTower(clip.text)
         self.prompts = PromptLearner(
@@ -77,6 +77,8 @@ class VideoRecogniser(nn.Module):
 
     def forward(self, batch: Batch) -> Output:
         video = self.video(batch.face, batch.context)  # (B, D)
+        if self.mirror and not self.training:
+            video = F.normalize(video + self.video(*map(_mirror, (batch.face, batch.context))), dim=-1)
         text = self.prompts(self.text_tower)  # (C, D)
         with torch.autocast(video.device.type, enabled=False):  # over a temperature of 0.01 bf16 is too coarse
             logits = video @ text.T / self.temperature  # (B, C)
@@ -122,3 +124,7 @@ class VideoRecogniser(nn.Module):
                 place = next((group for start, group in places.items() if name.startswith(start)), "")
                 groups[place].append((name, parameter))
         return groups
+
+
+def _mirror(frames: Tensor | None) -> Tensor | None:
+    return None if frames is None else frames.flip(-1)

@@ -7,8 +7,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 # timm wants to know these of every model.
 default_cfgs = generate_default_cfgs({
-    "face_cnn_s.untrained": dict(input_size=(3, 48, 48), first_conv="stem.conv", classifier="embed"),
-    "face_cnn_m.untrained": dict(input_size=(3, 48, 48), first_conv="stem.conv", classifier="embed"),
+    "face_cnn_s.untrained": dict(input_size=(3, 48, 48), first_conv="stem.0.conv", classifier="embed"),
+    "face_cnn_m.untrained": dict(input_size=(3, 48, 48), first_conv="stem.0.conv", classifier="embed"),
 })
 
 
@@ -16,21 +16,23 @@ class FaceCNN(nn.Module):
     """Pairs of 3x3 convolutions at strides 2, 4 and 8, then one linear layer over all places: a small VGG.
 
     A face crop is aligned, so a brow and a mouth have places of their own. A mean over places would
-    throw that away: on the demo's faces it needs twice the epochs.
+    throw that away: on the demo's faces it needs twice the epochs. A fine stem has a convolution at full resolution.
     """
 
     places = 6  # the last map's side at 48 pixels; maps of other sizes are averaged to it
 
-    def __init__(self, widths: tuple[int, ...], features: int, dropout: float):
+    def __init__(self, widths: tuple[int, ...], features: int, dropout: float, fine_stem: bool):
         super().__init__()
         self.num_features = features
-        self.stem = ConvNormAct(3, widths[0] // 2, 3, stride=2)
-        stages, channels = [], widths[0] // 2
+        channels = widths[0] // 2
+        fine = [ConvNormAct(3, channels, 3)] if fine_stem else []
+        self.stem = nn.Sequential(*fine, ConvNormAct(channels if fine else 3, channels, 3, stride=2))
+        stages = []
         for index, width in enumerate(widths):
             pool = [nn.MaxPool2d(2)] if index else []
             stages.append(nn.Sequential(*pool, ConvNormAct(channels, width, 3), ConvNormAct(width, width, 3)))
             channels = width
-        self.stages, self.dropout = nn.Sequential(*stages), nn.Dropout(dropout)
+        self.stages, self.dropout = nn.Sequential(*stages), nn.Dropout2d(dropout)
         self.embed = nn.Linear(channels * self.places**2, features, bias=False)
         # Centred features: cosines of untrained ones would all be near 1.
         self.norm = nn.BatchNorm1d(features)
@@ -40,7 +42,7 @@ class FaceCNN(nn.Module):
         x = self.stages(self.stem(images))  # (B, C, H/8, W/8)
         if x.shape[-2:] != (self.places, self.places):
             x = adaptive_avg_pool2d(x, self.places)
-        return self.norm(self.embed(self.dropout(x.flatten(1))))
+        return self.norm(self.embed(self.dropout(x).flatten(1)))
 
 
 def _face_cnn(name: str, pretrained: bool, **options) -> FaceCNN:
@@ -52,10 +54,12 @@ def _face_cnn(name: str, pretrained: bool, **options) -> FaceCNN:
 @register_model
 def face_cnn_s(pretrained: bool = False, **options) -> FaceCNN:
     """0.9 M parameters, for the demo."""
-    return _face_cnn("face_cnn_s", pretrained, widths=(32, 64, 128), features=128, dropout=0.0, **options)
+    return _face_cnn("face_cnn_s", pretrained, widths=(32, 64, 128), features=128, dropout=0.0, fine_stem=False,
+                     **options)
 
 
 @register_model
 def face_cnn_m(pretrained: bool = False, **options) -> FaceCNN:
     """3.5 M parameters, for FER2013."""
-    return _face_cnn("face_cnn_m", pretrained, widths=(64, 128, 256), features=256, dropout=0.3, **options)
+    return _face_cnn("face_cnn_m", pretrained, widths=(80, 160, 320), features=256, dropout=0.2, fine_stem=True,
+                     **options)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from utils.errors import UserError, first_line
@@ -16,7 +16,7 @@ def save_run_model(model: nn.Module, classes: list[str], run_dir: Path) -> None:
     """Write the weights, with the class names and CLIP's activation beside them."""
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     about = {"classes": json.dumps(classes), "quick_gelu": json.dumps(model.quick_gelu)}
-    save_file(weights, run_dir / FILE, metadata=about)
+    (run_dir / FILE).write_bytes(save(weights, metadata=about))  # save_file would leave it unreadable to others
 
 
 def read_about(run_dir: Path) -> dict:

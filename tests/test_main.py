@@ -170,6 +170,15 @@ def test_the_test_split_is_read_after_training_only(finished):
     assert sum("test" in parts for parts in reads[end + 1 :]) >= 7
 
 
+def test_a_test_split_that_is_not_to_be_scored_is_never_read(recipe, tmp_path, monkeypatch):
+    folder, reads = tmp_path / "run", []
+    read = dataloaders.video.read_clip
+    monkeypatch.setattr(dataloaders.video, "read_clip", lambda path, pick: reads.append(path.parts) or read(path, pick))
+    assert main(["train", str(recipe), "--output-dir", str(folder), "--epochs", "1", "--no-score-test"]) == 0
+    assert set(json.loads((folder / "metrics.json").read_text())) == {"val"}
+    assert len(reads) >= 14 + 2 * 7 and not any("test" in parts for parts in reads)
+
+
 def test_eval_gives_the_scores_of_training(finished, tmp_path, capsys):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = json.loads((folder / "metrics.json").read_text())

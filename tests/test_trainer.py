@@ -187,7 +187,7 @@ class Listed:
     """A loader of the batches it is given: lists of labels, or [] for a batch of unreadable clips."""
 
     def __init__(self, *labels: list[int]):
-        self.labels, self.size = labels, sum(map(len, labels))
+        self.labels, self.size, self.unit = labels, sum(map(len, labels)), "clips"
 
     def __len__(self) -> int:
         return len(self.labels)

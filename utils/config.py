@@ -126,6 +126,8 @@ class ModelConfig:
     """In the adapter and the temporal transformer."""
     temperature: float = 0.01
     """Logits are cosine similarities divided by it."""
+    mirror: bool = False
+    """At evaluation, a clip's feature is the mean of its own and its mirror image's."""
 
     def __post_init__(self):
         for name in ("contexts_number", "adapter_ratio", "temporal_layers", "temporal_heads"):
@@ -175,7 +177,7 @@ class LossConfig:
     moco_t: float = 0.07
     """Temperature of the MoCo loss."""
     moco_keys: Literal["text", "video"] = "text"
-    """What the momentum side encodes."""
+    """What the momentum side encodes: the class's text, or the same frames of the video."""
     mixup_alpha: float = 0.2
     """Mixup's Beta parameter; 0 is off."""
 
@@ -233,6 +235,8 @@ class TrainConfig:
     """Steps between checkpoints, beside the one at each epoch's end; 0 is none."""
     resume: str = ""
     """Checkpoint to go on from; `auto` takes the run folder's own, if there is one."""
+    score_test: bool = True
+    """After training, score the test split, once; without, it stays unread."""
     seed: int = 0
     """Of every random draw."""
     device: str = "auto"

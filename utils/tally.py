@@ -15,10 +15,11 @@ class Tally:
         split: its name, for messages.
         size: clips in the split.
         max_bad: share of `size` that may be unreadable.
+        unit: what is counted, "clips", or "draws" where a clip may come twice.
     """
 
-    def __init__(self, split: str, size: int, max_bad: float):
-        self.split, self.size, self.max_bad = split, size, max_bad
+    def __init__(self, split: str, size: int, max_bad: float, unit: str = "clips"):
+        self.split, self.size, self.max_bad, self.unit = split, size, max_bad, unit
         self.clips = 0
         self.notes: Counter = Counter()
         self.bad: dict[str, str] = {}
@@ -45,7 +46,7 @@ class Tally:
 
     def __str__(self) -> str:
         shares = ", ".join(f"{note} {share:.1%}" for note, share in self.shares().items())
-        return f"{self.split}: {self.clips} clips ({shares}), {len(self.bad)} left out"
+        return f"{self.split}: {self.clips} {self.unit} ({shares}), {len(self.bad)} left out"
 
     def state_dict(self) -> dict:
         return {"clips": self.clips, "notes": dict(self.notes), "bad": dict(self.bad)}

@@ -111,6 +111,12 @@ def test_no_such_root(dataset, tmp_path):
         load_splits(DataConfig(dataset=dataset, root_dir=tmp_path / "absent"), 0)
 
 
+def test_a_root_that_was_not_unzipped(tmp_path):
+    (tmp_path / "faces.zip").touch()
+    with pytest.raises(UserError, match="faces.zip: unzip it first"):
+        load_splits(DataConfig(dataset="fer2013", root_dir=tmp_path / "faces.zip"), 0)
+
+
 def test_root_without_lists_and_folders(tmp_path):
     with pytest.raises(UserError, match="no list file given, and no folder `train`"):
         load_splits(DataConfig(root_dir=tmp_path), 0)
@@ -198,6 +204,7 @@ def test_loaders_of_a_recipe(tmp_path, caplog):
         and loaders["train"].order.weights is not None
         and loaders["train"].dataset.training
     )
+    assert [loaders[split].unit for split in ("train", "val", "test")] == ["draws", "clips", "clips"]
     for split in ("val", "test"):
         assert [i for batch in loaders[split].epoch(0) for i in batch.ids] == [
             clip.id for clip in loaders[split].dataset.clips

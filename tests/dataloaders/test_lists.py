@@ -215,20 +215,24 @@ def daisee(tmp_path):
     [("Boredom", [0, 3]), ("Engagement", [1, 2]), ("Confusion", [2, 1]), ("Frustration", [3, 0])],
 )
 def test_daisee_target_picks_the_column_whatever_blanks_it_has(daisee, target, labels):
-    clips, absent = daisee("\ufeff" + HEADER + "11.avi,0,1,2,3\n12.avi, 3 ,2,1,0 \n", target)
+    clips, absent, _ = daisee("\ufeff" + HEADER + "11.avi,0,1,2,3\n12.avi, 3 ,2,1,0 \n", target)
     assert [clip.label for clip in clips] == labels and absent == 0
     assert [clip.id for clip in clips] == ["DataSet/Train/1/11/11.avi", "DataSet/Train/2/12/12.mp4"]
     assert all(clip.path.is_file() for clip in clips)
 
 
-def test_daisee_label_without_clip_is_counted_and_clip_without_label_left_out(daisee):
-    clips, absent = daisee(HEADER + "11.avi,0,1,2,3\n98.avi,0,0,0,0\n99.avi,0,0,0,0\n")
-    assert [clip.id for clip in clips] == ["DataSet/Train/1/11/11.avi"] and absent == 2
+def test_daisee_labels_without_clip_and_clips_without_label_are_counted(daisee, tmp_path):
+    elsewhere = tmp_path / "DataSet" / "Test" / "3" / "13" / "13.avi"  # a split that this list says nothing of
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.touch()
+    clips, absent, unlabelled = daisee(HEADER + "11.avi,0,1,2,3\n98.avi,0,0,0,0\n99.avi,0,0,0,0\n")
+    assert [clip.id for clip in clips] == ["DataSet/Train/1/11/11.avi"]
+    assert (absent, unlabelled) == (2, 1)
 
 
 def test_daisee_clip_ids_with_blanks_or_without_extension(daisee):
-    clips, absent = daisee(HEADER + " 11.avi ,0,1,2,3\n12,0,1,2,3\n")
-    assert len(clips) == 2 and absent == 0
+    clips, absent, unlabelled = daisee(HEADER + " 11.avi ,0,1,2,3\n12,0,1,2,3\n")
+    assert len(clips) == 2 and absent == unlabelled == 0
 
 
 def test_daisee_without_any_clip_is_refused(daisee):
@@ -267,7 +271,7 @@ def test_any_csv_gives_clips_or_a_user_error(scratch, text):
     clip.touch()
     (scratch / "fuzz.csv").write_text(text, encoding="utf-8", errors="replace")
     try:
-        clips, _ = read_daisee(scratch / "fuzz.csv", scratch, "Engagement")
+        clips, _, _ = read_daisee(scratch / "fuzz.csv", scratch, "Engagement")
     except UserError:
         return
     assert clips and {found.path for found in clips} == {clip}

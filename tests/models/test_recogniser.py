@@ -18,8 +18,8 @@ def make(micro):
     def make(clip: nn.Module | str = "micro", seed: int = 0, texts=TEXTS, **options) -> VideoRecogniser:
         torch.manual_seed(seed)
         clip = load_clip(clip, "none", 32) if isinstance(clip, str) else clip
-        dropout = options.pop("dropout", 0.1)
-        return VideoRecogniser(clip, texts, ModelConfig(**SETTINGS, dropout=dropout), **options)
+        settings = SETTINGS | {key: options.pop(key) for key in ("dropout", "mirror") if key in options}
+        return VideoRecogniser(clip, texts, ModelConfig(**settings), **options)
 
     return make
 
@@ -91,6 +91,18 @@ def test_order_of_frames_and_roles_of_streams_matter_once_trained(make):
     plain = model(batch).embedding
     assert (plain - model(turned).embedding).abs().max() > 1e-3
     assert (plain - model(swapped).embedding).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("two", [True, False])
+def test_mirror_averages_a_clip_with_its_mirror_image_at_evaluation(make, two):
+    plain, both = make(two_streams=two).eval(), make(two_streams=two, mirror=True).eval()
+    batch = clips(two=two)
+    turned = Batch(batch.targets, batch.ids, batch.face.flip(-1), batch.context.flip(-1) if two else None)
+    one, other = plain(batch).embedding, plain(turned).embedding
+    assert (one - other).abs().max() > 1e-3
+    assert torch.allclose(both(batch).embedding, F.normalize(one + other, dim=-1), atol=1e-6)
+    both, plain = (make(two_streams=two, mirror=on, dropout=0).train() for on in (True, False))
+    assert torch.equal(both(batch).embedding, plain(batch).embedding)
 
 
 def test_clips_do_not_touch_each_other(make):

@@ -37,7 +37,7 @@ def test_a_row(key):
 
 def test_a_meaning_is_the_docstring_and_its_choices():
     assert CELLS["batch_size"][2] == "Clips per batch."
-    assert CELLS["moco_keys"][2] == "What the momentum side encodes. (`text`, `video`)"
+    assert CELLS["moco_keys"][2] == "What the momentum side encodes: the class's text, or the same frames of the video. (`text`, `video`)"
     assert CELLS["use_amp"][0] == "`--use-amp` `--no-use-amp`"
 
 

@@ -20,6 +20,12 @@ def test_shares_are_of_the_clips_seen():
     assert str(tally) == "train: 8 clips (box 50.0%, crop 50.0%), 0 left out"
 
 
+def test_draws_are_not_called_clips():
+    tally = Tally("train", 10, 0, "draws")
+    tally.add(batch(2, box=1))
+    assert str(tally) == "train: 2 draws (box 50.0%), 0 left out"
+
+
 def test_nothing_seen_is_no_division_by_nought():
     assert Tally("val", 0, 0).shares() == {}
 

@@ -1,0 +1,60 @@
+import os
+import stat
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from models.weights import FILE, load_weights, read_about, save_run_model
+from utils.errors import UserError
+
+
+class Small(nn.Module):
+    def __init__(self, width: int = 3, quick_gelu: bool = False):
+        super().__init__()
+        self.layer, self.quick_gelu = nn.Linear(width, 2), quick_gelu
+
+
+@pytest.mark.parametrize("quick_gelu", [False, True])
+def test_weights_and_what_is_known_of_them_come_back(tmp_path, quick_gelu):
+    model, other = Small(quick_gelu=quick_gelu), Small()
+    save_run_model(model, ["Glück", "b, \"c\""], tmp_path)
+    load_weights(other, tmp_path)
+    assert torch.equal(other.layer.weight, model.layer.weight) and torch.equal(other.layer.bias, model.layer.bias)
+    assert read_about(tmp_path) == {"classes": ["Glück", "b, \"c\""], "quick_gelu": quick_gelu}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_file_is_as_readable_as_any_other(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        save_run_model(Small(), ["a"], tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o666 & ~mask
+
+
+def test_no_weights(tmp_path):
+    with pytest.raises(UserError, match="no such file; give the folder of a finished run"):
+        read_about(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x08\0\0\0\0\0\0\0notjson!", os.urandom(100)])
+def test_a_damaged_file(tmp_path, content):
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(UserError, match="not the weights of a run"):
+        read_about(tmp_path)
+
+
+def test_a_file_of_another_program(tmp_path):
+    save_file({"layer.weight": torch.zeros(2, 3)}, tmp_path / FILE)
+    with pytest.raises(UserError, match="not the weights of a run"):
+        read_about(tmp_path)
+
+
+def test_weights_of_another_network(tmp_path):
+    save_run_model(Small(4), ["a"], tmp_path)
+    with pytest.raises(UserError, match="does not fit the run's config.yaml: .*layer.weight"):
+        load_weights(Small(3), tmp_path)
