@@ -135,6 +135,11 @@ def main(words: list[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):  # raised in the middle of whatever was being done
+            raise
+        print(f"error: {error} --resume auto goes on from the last checkpoint.", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -38,13 +38,14 @@ def build_loaders(config: Config, pin_memory: bool = False, augmented: bool = Tr
     for boxes in (faces, bodies):
         if boxes and (warning := boxes.warn_if_few_match(everything)):
             log.warning(warning)
+    workers = min(data.num_workers, os.cpu_count() or 1)
     loaders = {}
     for split, clips in splits.clips.items():
         training = split == "train" and augmented
         dataset = VideoDataset(clips, data, seed, training, faces, bodies)
         order = Order([clip.label for clip in clips], data.batch_size, seed, shuffle=training,
                       weighted=training and data.use_weighted_sampler, power=data.sampler_power)
-        loaders[split] = Loader(dataset, order, data.num_workers, data.reader_timeout, pin_memory)
+        loaders[split] = Loader(dataset, order, workers, data.reader_timeout, pin_memory)
     return loaders, splits.classes
 
 

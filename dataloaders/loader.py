@@ -1,6 +1,7 @@
 """Batches of one split, from any position of any epoch."""
 
-import os
+import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -48,7 +49,7 @@ class Loader:
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             timeout=timeout if num_workers > 0 else 0,
-            worker_init_fn=_settle,
+            worker_init_fn=_leave_signals,
         )
 
     def __len__(self) -> int:
@@ -86,15 +87,24 @@ class Loader:
         except RuntimeError as error:
             clips = ", ".join(self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0)
             if "timed out" in str(error):
+                _end_workers()
                 raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
             if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
                 raise UserError(f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}") from None
             raise
 
 
-def _settle(worker: int) -> None:
-    """Give a worker a process group of its own: Ctrl-C is for the main process, which ends it in good order."""
-    os.setpgrp()
+def _leave_signals(worker: int) -> None:
+    """A worker ends with the main process, which grants a signal's wish in good order; both may be sent it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """At once, also those that hang: they would keep the main process from ending."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would take their end for an accident
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 class _Watched(Dataset):

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 import models.towers  # noqa: F401  (registers our own image towers with timm)
 from utils.errors import UserError, first_line
 
+log = logging.getLogger("camxuc")
+
 open_clip.add_model_config(Path(__file__).parent / "clip_configs")
 
 # Only OpenAI's own files hold these, and only OpenAI trained with QuickGELU.
@@ -44,18 +46,21 @@ def load_clip(name: str, pretrained: str, image_size: int, quick_gelu: bool = Fa
         known = ", ".join(["none", *tags])
         raise UserError(f"--clip-pretrained {pretrained}: neither a file nor a tag of {name} ({known})")
     quick_gelu = open_clip.get_pretrained_cfg(name, pretrained).get("quick_gelu", False)
+    log.info("%s: weights `%s`, from the cache or the network", name, pretrained)
     try:
         return _create(name, image_size, pretrained=pretrained, force_quick_gelu=quick_gelu)
     except RuntimeError as error:
-        raise UserError(f"--clip-pretrained {pretrained}: {first_line(error)}; "
-                        "download it elsewhere and pass its path, or pass `none`") from None
+        raise UserError(f"--clip-pretrained {pretrained}: cannot be had ({first_line(error)[:100]}...); download it "
+                        "elsewhere and pass the file, or pass `none`") from None
 
 
 def _create(name: str, image_size: int, **options) -> nn.Module:
-    # The root logger would repeat every step of open_clip's search.
-    logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
-    # force_custom_text gives every model the same layout.
-    return open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
+    logging.disable(logging.ERROR)  # open_clip tells every step of its search, the hub every retry
+    try:
+        # force_custom_text gives every model the same layout.
+        return open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def has_quick_gelu(clip: nn.Module) -> bool:

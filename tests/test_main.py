@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,11 @@ FLAGS = """
 --num-segments --duration --image-size --augment --random-erasing --use-weighted-sampler --sampler-power
 --batch-size --num-workers --reader-timeout --max-bad-clips --model --clip-model --clip-pretrained --text-type
 --contexts-number --class-token-position --class-specific-contexts --contexts-init --adapter-ratio --temporal-layers
---temporal-heads --temporal-pool --dropout --temperature --label-smoothing --use-ldl --ldl-warmup --ldl-temperature
---ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp --dc-rows
+--temporal-heads --temporal-pool --dropout --temperature --mirror --label-smoothing --use-ldl --ldl-warmup
+--ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp --dc-rows
 --use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha --epochs --optimizer --lr
 --lr-image-encoder --lr-prompt-learner --lr-adapter --weight-decay --warmup-epochs --milestones --gamma --use-amp
---amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume --seed --device --output-dir
+--amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume --score-test --seed --device --output-dir
 """.split()
 
 # Names that users of this family of projects know.
@@ -224,23 +225,31 @@ def test_resume_with_other_settings_leaves_the_run_as_it_was(finished, recipe, t
     assert (folder / "config.yaml").read_text() == before
 
 
-# ---------------------------------------------------------------- SIGTERM
+# ---------------------------------------------------------------- signals
 
-def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path):
-    """A real process is ended in its second epoch or later; that epoch is then finished."""
-    words = ["train", str(recipe), "--clip-model", "tiny", "--milestones", "99", "--num-workers", "1"]
-    broken, whole = tmp_path / "broken", tmp_path / "whole"
+@contextmanager
+def training(words: list[str]):
+    """A process of its own, in a group of its own, that has ended its first epoch."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "main.py", *words, "--output-dir", str(broken), "--epochs", "90"], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+        [sys.executable, "main.py", *words, "--epochs", "90"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=environment, start_new_session=True)
     with process:
         try:
             next(line for line in process.stdout if line.split()[:1] == ["1"])  # the first epoch's row
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=120) == 143
+            yield process
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the main process", "to the workers too"])
+def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
+    """A real process is ended in its second epoch or later; that epoch is then finished."""
+    words = ["train", str(recipe), "--clip-model", "tiny", "--milestones", "99", "--num-workers", "1"]
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    with training([*words, "--output-dir", str(broken)]) as process:
+        send(process.pid, signal.SIGTERM)
+        assert process.wait(timeout=120) == 143
     state = checkpoint.load(broken / "checkpoints" / "last.pt")
     assert state["batch"] > 0 and state["steps"] == 5 * state["epoch"] + state["batch"]
     epochs = ["--epochs", str(state["epoch"] + 1)]
@@ -250,3 +259,17 @@ def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path):
         one, other = (checkpoint.load(run / name)["model"] for run in (broken, whole))
         assert all(torch.equal(one[key], other[key]) for key in one)
     assert (broken / "predictions.csv").read_text() == (whole / "predictions.csv").read_text()
+
+
+def test_a_worker_that_dies_is_one_line_and_leaves_a_checkpoint(recipe, tmp_path):
+    folder = tmp_path / "run"
+    words = ["train", str(recipe), "--clip-model", "tiny", "--num-workers", "1", "--output-dir", str(folder)]
+    with training(words) as process:
+        worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(worker), signal.SIGKILL)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 2
+    last = said.splitlines()[-1]
+    assert last.startswith("error: ") and "died" in last or "DataLoader worker" in last
+    assert "Traceback" not in said
+    assert checkpoint.load(folder / "checkpoints" / "last.pt")["epoch"] >= 1

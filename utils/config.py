@@ -74,7 +74,7 @@ class DataConfig:
     batch_size: int = 8
     """Clips per batch."""
     num_workers: int = 4
-    """Loader processes; 0 loads in the main process."""
+    """Loader processes, at most one a processor; 0 loads in the main process."""
     reader_timeout: float = 120.0
     """Seconds after which a clip that is still being read stops the run; 0 waits for ever."""
     max_bad_clips: float = 0.01

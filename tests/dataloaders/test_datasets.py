@@ -1,5 +1,7 @@
 import json
 import logging
+import multiprocessing
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +212,16 @@ def test_loaders_of_a_recipe(tmp_path, caplog):
             clip.id for clip in loaders[split].dataset.clips
         ]
         assert not loaders[split].dataset.training and loaders[split].order.weights is None
+
+
+def test_no_more_workers_than_processors(tmp_path, monkeypatch):
+    root = folders(tmp_path, {"train": 1, "validation": 1})
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    data = DataConfig(root_dir=root, num_workers=10_000, image_size=16, num_segments=1, batch_size=1)
+    loader = build_loaders(Config(data=data))[0]["val"]
+    before = set(multiprocessing.active_children())
+    assert sum(len(batch) + len(batch.bad) for batch in loader.epoch(0)) == 7
+    assert len(set(multiprocessing.active_children()) - before) == 1
 
 
 # The sets beside the project, with the recipes that are for them

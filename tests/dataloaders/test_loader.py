@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 from collections import Counter
 from threading import Event
@@ -138,6 +139,9 @@ def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     with pytest.raises(UserError) as error:
         next(batches)
     assert str(error.value) == f"reading took over 2 s (--reader-timeout): {clips[1].id}"
+    for worker in multiprocessing.active_children():
+        worker.join(timeout=60)
+    assert multiprocessing.active_children() == []  # the one that hangs would keep the program from ending
 
 
 class Failing(Blocking):
