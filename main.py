@@ -7,7 +7,6 @@
 """
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
@@ -17,15 +16,15 @@ import torch
 from dataloaders import build_loaders
 from models import build_model, load_run_model, save_run_model
 from trainer import Trainer
-from utils.config import Config
+from utils.config import Config, flag
 from utils.errors import UserError
 from utils.objective import build_objective
 from utils.precision import choose_device, choose_precision
 from utils.prediction import Predictions, predict
 from utils.recipe import load_config, save_config
 from utils.report import write_report
-from utils.results import describe, summarise, write_metrics, write_predictions
-from utils.run_folder import RunLog, open_run, run_to_resume
+from utils.results import describe, read_metrics, summarise, write_metrics, write_predictions
+from utils.run_folder import FREE_TO_CHANGE, RunLog, open_run, run_to_resume
 from utils.tally import Tally
 
 log = logging.getLogger("camxuc")
@@ -43,7 +42,10 @@ def train(recipe: str, flags: list[str]) -> None:
         trainer = build_trainer(config, run_dir)
         if state:
             trainer.load_state_dict(state)
-            log.info("resumed at epoch %d, step %d", trainer.epoch + 1, trainer.steps)
+            log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
+        if trainer.finished and (run_dir / "metrics.json").is_file():
+            log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
+            return
         trainer.fit()
         finish(trainer, run_dir)
 
@@ -90,26 +92,47 @@ def example_frames(trainer: Trainer, split: str, predictions: Predictions, each:
 
 
 def evaluate(run: str, flags: list[str]) -> None:
-    """Score a run's best weights on a split, and put the scores into its metrics.json."""
+    """Score a run's best weights on a split. Scores of the run's own data go into its metrics.json too."""
     run_dir = Path(run)
     split, flags = take_split(flags)
     if not (run_dir / "config.yaml").is_file():
         raise UserError(f"{run}: no run; `eval` takes the folder of one, with its config.yaml")
+    trained = load_config(str(run_dir / "config.yaml"))
     config = load_config(str(run_dir / "config.yaml"), flags)
+    changed = changed_for_eval(trained, config)
+    metrics = read_metrics(run_dir / "metrics.json")
     model, classes = load_run_model(run_dir, config)
-    loaders, _ = build_loaders(config, augmented=False)
+    loaders, found = build_loaders(config, augmented=False)
     if split not in loaders:
         raise UserError(f"{run}: its recipe has no {split} split")
+    if found != classes:
+        raise UserError(f"{run}: was trained on {', '.join(classes)}; the data have {', '.join(found)}")
     device = choose_device(config.train.device)
     tally = Tally(split, loaders[split].size, config.data.max_bad_clips)
     dtype = choose_precision(config.train, device).dtype
     predictions = predict(model.to(device), loaders[split].epoch(0), device, tally, dtype)
     scores = summarise(predictions, tally, classes)
-    metrics_file = run_dir / "metrics.json"
-    metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
-    write_metrics(metrics | {split: scores}, metrics_file)
     print(tally)
     print(describe(split, scores))
+    if changed:
+        print(f"not written to metrics.json: {', '.join(map(flag, changed))} differ from the run's own")
+    else:
+        write_metrics(metrics | {split: scores}, run_dir / "metrics.json")
+
+
+def changed_for_eval(trained: Config, config: Config) -> list[str]:
+    """The settings that make other scores than the run's own.
+
+    Raises:
+        UserError: a setting of training, or one that would make another network of the same weights.
+    """
+    then, now = trained.flat(), config.flat()
+    changed = [key for key in now if now[key] != then[key] and key not in FREE_TO_CHANGE]
+    for key in changed:
+        of_data = hasattr(config.data, key) and key != "streams"
+        if not of_data and key not in ("mirror", "use_amp", "amp_dtype"):
+            raise UserError(f"eval {flag(key)}: the run was trained with {then[key]}, and its weights go with that")
+    return changed
 
 
 def take_split(flags: list[str]) -> tuple[str, list[str]]:
@@ -127,9 +150,10 @@ COMMANDS = {"train": train, "eval": evaluate}
 
 
 def main(words: list[str]) -> int:
-    if len(words) < 2 or words[0] not in COMMANDS or words[1].startswith("-"):
-        print(__doc__.strip(), file=sys.stderr)
-        return 0 if words[:1] in (["--help"], ["-h"]) else 2
+    asks = words[:1] != ["train"] and {"-h", "--help"} & set(words)  # `train` lists its flags itself
+    if asks or len(words) < 2 or words[0] not in COMMANDS or words[1].startswith("-"):
+        print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
+        return 0 if asks else 2
     try:
         COMMANDS[words[0]](words[1], words[2:])
     except UserError as error:
@@ -140,6 +164,9 @@ def main(words: list[str]) -> int:
             raise
         print(f"error: {error} --resume auto goes on from the last checkpoint.", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -15,7 +15,7 @@ from utils import checkpoint
 from utils.averaging import frozen_copy, move_towards
 from utils.config import Config
 from utils.errors import UserError
-from utils.interrupt import Interrupt
+from utils.interrupt import Interrupt, Interrupted
 from utils.meter import Meter
 from utils.metrics import score
 from utils.mixup import mixup
@@ -30,6 +30,8 @@ from utils.structures import Batch, Output
 from utils.tally import Tally
 
 log = logging.getLogger("camxuc")
+
+MEANS = ("loss", "accuracy", "grad", "skipped", "weight")  # the order of what is metered, by first word
 
 
 class Trainer:
@@ -52,32 +54,36 @@ class Trainer:
         self.history: list[dict] = []
         self.best = {"uar": -1.0, "epoch": -1}
         self.said: dict[str, str] = {}
+        self.interrupt = Interrupt()
 
     def fit(self, until_step: int | None = None) -> None:
         """Train to the end of the last epoch, or to a step.
 
-        SIGINT and SIGTERM end it after the step at work, with a checkpoint, by SystemExit(128 + signal).
+        SIGINT and SIGTERM end it after the step at work or the batch being evaluated, with a checkpoint, by
+        SystemExit(128 + signal).
         """
         table = EpochTable()
         board = SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch + 1)
-        with Interrupt() as interrupt, board:
+        with self.interrupt, board:
             log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
-            while self.epoch < self.settings.epochs and not self._stale:
-                started = time.monotonic()
-                for _ in self._train_epoch():
-                    at_step = self.settings.save_every and self.steps % self.settings.save_every == 0
-                    if interrupt.signal or self.steps == until_step or at_step:
-                        self.save()
-                    if interrupt.signal:
-                        raise SystemExit(128 + interrupt.signal)
-                    if self.steps == until_step:
-                        return
-                row = self._close_epoch(time.monotonic() - started)
-                for name, value in row.items():
-                    board.add_scalar(name, value, row["epoch"])
-                table.show(row)
-                if interrupt.signal:  # it came while the epoch was being closed; the state is saved
-                    raise SystemExit(128 + interrupt.signal)
+            try:
+                while not self.finished:
+                    started = time.monotonic()
+                    for _ in self._train_epoch():
+                        if self.steps == until_step:
+                            return self.save()
+                        if self.settings.save_every and self.steps % self.settings.save_every == 0:
+                            self.save()
+                        self.interrupt.check()
+                    row = self._close_epoch(time.monotonic() - started)
+                    for name, value in row.items():
+                        board.add_scalar(name, value, row["epoch"])
+                    table.show(row)
+                    self.interrupt.check()
+            except Interrupted:
+                self.save()
+                log.info("stopped in epoch %d, after step %d; --resume auto goes on", self.epoch + 1, self.steps)
+                raise SystemExit(128 + self.interrupt.signal) from None
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""
@@ -112,8 +118,7 @@ class Trainer:
             self._note(report, output, batch)
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
-        self._check_finite(norm, batches)
-        self.meter.add({"grad_norm": norm})
+        self._note_norm(norm, batches)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
@@ -140,11 +145,16 @@ class Trainer:
         if batch.other_targets is not None:
             accuracy = batch.lam * accuracy + (1 - batch.lam) * (predicted == batch.other_targets).float().mean()
         parts = {f"loss_{name}": value for name, value in report.parts.items()}
-        self.meter.add({"loss": report.total, **parts, "accuracy": accuracy}, len(batch))
+        weights = {f"weight_{name}": value for name, value in report.weights.items()}
+        self.meter.add({"loss": report.total, **parts, "accuracy": accuracy, **weights}, len(batch))
 
-    def _check_finite(self, norm: Tensor, batches: list[Batch]) -> None:
-        # The scaler meets infinities in its search for a scale, and skips those steps itself.
-        if not self.scaler.is_enabled() and not torch.isfinite(norm):
+    def _note_norm(self, norm: Tensor, batches: list[Batch]) -> None:
+        finite = bool(torch.isfinite(norm))
+        if finite:
+            self.meter.add({"grad_norm": norm})
+        if self.scaler.is_enabled():  # it meets infinities in its search for a scale, and skips those steps itself
+            self.meter.add({"skipped": float(not finite)})
+        elif not finite:
             clips = ", ".join(clip for batch in batches for clip in batch.ids)
             raise UserError(f"step {self.steps + 1}: the gradient is not finite; clips in the batch: {clips}")
 
@@ -154,7 +164,7 @@ class Trainer:
         predictions, _ = self.evaluate("val")
         scores = score(predictions.probabilities, predictions.targets, self.classes)
         rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
-        row = {"epoch": self.epoch + 1, **self.meter.means(), "val_cross_entropy": predictions.cross_entropy,
+        row = {"epoch": self.epoch + 1, **self._means(), "val_cross_entropy": predictions.cross_entropy,
                **{f"val_{name}": scores[name] for name in ("war", "uar", "macro_f1")}, **rates, "seconds": seconds}
         self.history.append(row)
         self.epoch, self.batch = self.epoch + 1, 0
@@ -166,13 +176,23 @@ class Trainer:
         self.save()
         return row
 
+    def _means(self) -> dict[str, float]:
+        """The epoch's, in the same order whenever a term sets in."""
+        means = self.meter.means()
+        return {name: means[name] for name in sorted(means, key=lambda name: (MEANS.index(name.split("_")[0]), name))}
+
     def evaluate(self, split: str) -> tuple[Predictions, Tally]:
         """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
         tally, loader = self._tally(split), self.loaders[split]
         batches = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
-        predictions = predict(self.evaluated, batches, self.device, tally, self.precision.dtype)
+        predictions = predict(self.evaluated, self._until_interrupted(batches), self.device, tally, self.precision.dtype)
         self._say(tally)
         return predictions, tally
+
+    def _until_interrupted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.interrupt.check()
+            yield batch
 
     @property
     def evaluated(self) -> nn.Module:
@@ -187,9 +207,11 @@ class Trainer:
         return -(-len(self.loaders["train"]) // self.settings.accumulate)
 
     @property
-    def _stale(self) -> bool:
+    def finished(self) -> bool:
+        """All epochs are done, or --early-stop says so."""
         patience = self.settings.early_stop
-        return bool(patience) and self.epoch - self.best["epoch"] >= patience and self.epoch > 0
+        stale = bool(patience) and self.epoch - self.best["epoch"] >= patience and self.epoch > 0
+        return self.epoch >= self.settings.epochs or stale
 
     def _say(self, tally: Tally) -> None:
         """What a pass met, when it is not what the pass before met."""
@@ -214,6 +236,12 @@ class Trainer:
                         "history": [dict(row) for row in self.history], "config": self.config.flat()}
 
     def load_state_dict(self, state: dict) -> None:
+        """
+        Raises:
+            UserError: a part is missing.
+        """
+        if lacking := self.state_dict().keys() - state.keys():
+            raise UserError(f"the checkpoint lacks {', '.join(sorted(lacking))}: not the state of this training")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]

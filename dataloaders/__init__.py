@@ -5,6 +5,8 @@ import os
 
 # Read by OpenCV when it is first imported: a header that claims more pixels is refused before decoding.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
+# FFmpeg's own lines say nothing that the one line for a bad clip does not.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
 
@@ -32,6 +34,8 @@ def build_loaders(config: Config, pin_memory: bool = False, augmented: bool = Tr
     """
     data, seed = config.data, config.train.seed
     splits = load_splits(data, seed)
+    if data.bounding_box_body and not data.crop_body:
+        log.warning("--bounding-box-body is not used without --crop-body")
     faces = _boxes(data.bounding_box_face, data.root_dir, "--bounding-box-face")
     bodies = _boxes(data.bounding_box_body, data.root_dir, "--bounding-box-body")
     everything = [clip.id for clips in splits.clips.values() for clip in clips]

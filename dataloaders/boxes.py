@@ -61,6 +61,11 @@ class Boxes:
             return boxes.get(nearest)
         return boxes
 
+    def borrowed(self, clip_id: str, frame_number: int) -> bool:
+        """Whether the box that `get` gives is another frame's."""
+        boxes = self._boxes(clip_id)
+        return isinstance(boxes, dict) and frame_number not in boxes and bool(boxes)
+
     def has(self, clip_id: str) -> bool:
         return bool(self._boxes(clip_id))
 

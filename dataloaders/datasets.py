@@ -37,7 +37,9 @@ def load_splits(config: DataConfig, seed: int) -> Splits:
             of which no clip exists.
     """
     splits = DATASETS[config.dataset](config, seed)
-    if config.val_fraction and "val" not in splits.clips:
+    if config.val_fraction and "val" in splits.clips:
+        log.warning("--val-fraction %g is not used: there is a validation split", config.val_fraction)
+    elif config.val_fraction:
         train = splits.clips["train"]
         held_out = stratified(train, config.val_fraction, seed)
         splits.clips["val"] = [clip for i, clip in enumerate(train) if i in held_out]
@@ -77,13 +79,13 @@ def root_of(config: DataConfig) -> Path:
 
 
 def annotations(config: DataConfig, root: Path) -> dict[str, Path]:
-    """The list file of each split that has one, looked for where it is said and then under the root."""
+    """The list file of each split that has one, looked for under the root and then where it is said."""
     named = {split: getattr(config, f"{split}_annotation") for split in SPLITS}
     return {split: find_file(path, root, f"--{split}-annotation") for split, path in named.items() if path}
 
 
 def find_file(path: Path, root: Path | None, flag: str) -> Path:
-    for place in (path, *([root / path] if root else [])):
+    for place in (*([root / path] if root else []), path):  # another list of that name may lie in the working folder
         if place.is_file():
             return place
     raise UserError(f"{flag} {path}: no such file" + (f", nor is it under {root}" if root else ""))
@@ -103,15 +105,22 @@ def listed(classes: list[str], config: DataConfig, seed: int) -> Splits:
 
 
 def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -> dict[str, list[Clip]]:
-    """Clips by folder name, in root/SPLIT/CLASS or root/ANYTHING/SPLIT/CLASS."""
-    found = {}
-    for split, spellings in names.items():
-        places = [p for base in (root, *sorted(root.iterdir())) if base.is_dir() for p in sorted(base.iterdir())
-                  if p.is_dir() and p.name.lower() in spellings]
-        if places:
-            found[split] = scan_folders(places[0], root, classes)
-    if "train" not in found:
+    """Clips by folder name, in root/SPLIT/CLASS or root/ANYTHING/SPLIT/CLASS.
+
+    Raises:
+        UserError: no folder `train`, or several of them.
+    """
+    sets = {}
+    for base in (root, *(place for place in sorted(root.iterdir()) if place.is_dir())):
+        places = {p.name.lower(): p for p in sorted(base.iterdir(), reverse=True) if p.is_dir()}
+        of_split = {split: places[name] for split, spellings in names.items() for name in spellings if name in places}
+        if "train" in of_split:
+            sets[base] = of_split
+    if not sets:
         raise UserError(f"{root}: no list file given, and no folder `train` of class folders in it")
+    if len(sets) > 1:
+        raise UserError(f"{root}: holds {len(sets)} data sets; give one as --root-dir: {', '.join(map(str, sets))}")
+    found = {split: scan_folders(place, root, classes) for split, place in next(iter(sets.values())).items()}
     log.info("labels from folder names: %s", ", ".join(f"{split} {len(clips)}" for split, clips in found.items()))
     return found
 

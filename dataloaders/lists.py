@@ -18,7 +18,10 @@ def read_lists(paths: dict[str, Path], root: Path, classes: list[str]) -> dict[s
             neither 0..C-1 nor 1..C.
     """
     rows = {split: _rows(path) for split, path in paths.items()}
-    base = label_base({label for split in rows.values() for _, label in split}, classes)
+    try:
+        base = label_base({label for split in rows.values() for _, label in split}, classes)
+    except UserError as error:
+        raise UserError(f"{', '.join(map(str, paths.values()))}: {error}") from None
     return {
         split: [Clip(name.replace("\\", "/"), inside(root, name, str(paths[split])), label - base)
                 for name, label in split_rows]

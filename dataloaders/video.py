@@ -84,6 +84,8 @@ class VideoDataset(Dataset):
                                        config.missing_box)
             if box is not None and not visible(box, *pixels.shape[:2]):
                 notes["unusable face box"] = 1
+            elif box is not None and self.faces.borrowed(clip.id, number):
+                notes["face box of another frame"] = 1
             crops.append(cut(pixels, region, config.image_size))
             steps.append(step)
         # A clip counts once, so that shares of clips add up to 1.
@@ -93,13 +95,15 @@ class VideoDataset(Dataset):
 
     def _context(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
         """(T, S, S, 3)"""
-        views, source = [], "context: whole frame"
+        views, source, notes = [], "context: whole frame", Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
             box = self.bodies.get(clip.id, number) if self.bodies and self.config.crop_body else None
             if box is not None and visible(box, *pixels.shape[:2]):
                 pixels, source = crop_to(pixels, box), "context: body box"
+                if self.bodies.borrowed(clip.id, number):
+                    notes["body box of another frame"] = 1
             views.append(letterbox(pixels, self.config.image_size))
-        return np.stack(views), Counter({source: 1})
+        return np.stack(views), notes + Counter({source: 1})
 
     def _finish(self, frames: np.ndarray, stream: np.random.Generator | None) -> Tensor:
         """Augment, and (T, S, S, 3) -> (T, 3, S, S)."""

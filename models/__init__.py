@@ -22,7 +22,7 @@ def video(config: Config, classes: list[str], quick_gelu: bool) -> VideoRecognis
         class_texts(classes, config.model.text_type),
         config.model,
         two_streams=config.data.streams == "both",
-        keys=config.loss.moco_keys if config.loss.use_moco else "none",
+        keys=config.loss.moco_keys if config.loss.use_moco and config.loss.lambda_moco else "none",
         momentum=config.loss.moco_m,
         trainable_image=config.train.lr_image_encoder > 0,
     )

@@ -2,6 +2,8 @@
 
 import difflib
 import logging
+import pickle
+import warnings
 from pathlib import Path
 
 import open_clip
@@ -31,7 +33,7 @@ def load_clip(name: str, pretrained: str, image_size: int, quick_gelu: bool = Fa
         image_size: side of the input in pixels; a ViT's position embedding is resized to it.
         quick_gelu: OpenAI's activation, for random weights; pretrained ones say it themselves.
     Raises:
-        UserError: unknown name or tag, a missing, foreign or unreadable file, a failed download.
+        UserError: unknown name or tag, too small an image, a missing, foreign or unreadable file, a failed download.
     """
     if name not in (known := open_clip.list_models()):
         nearest = ", ".join(difflib.get_close_matches(name, known, cutoff=0))
@@ -58,9 +60,15 @@ def _create(name: str, image_size: int, **options) -> nn.Module:
     logging.disable(logging.ERROR)  # open_clip tells every step of its search, the hub every retry
     try:
         # force_custom_text gives every model the same layout.
-        return open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
+        clip = open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
     finally:
         logging.disable(logging.NOTSET)
+    try:
+        with torch.no_grad():
+            clip.visual.eval()(torch.zeros(1, 3, image_size, image_size))
+    except RuntimeError as error:
+        raise UserError(f"--image-size {image_size}: {name} cannot see pictures so small: {first_line(error)}") from None
+    return clip
 
 
 def has_quick_gelu(clip: nn.Module) -> bool:
@@ -97,8 +105,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         if _is_torchscript(path):
             return torch.jit.load(path, map_location="cpu").state_dict()
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, said of files that are refused
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(weights, dict):
+            raise TypeError(f"holds a {type(weights).__name__}, not weights by name")
         return {name.removeprefix("module."): value for name, value in weights.get("state_dict", weights).items()}
+    except pickle.UnpicklingError:  # torch's text advises to unpickle it
+        raise UserError(f"{path}: cannot be read as a checkpoint: holds more than tensors and plain values") from None
     except Exception as error:  # every reader has its own errors; all mean the same to the user
         raise UserError(f"{path}: cannot be read as a checkpoint: {first_line(error)}") from None
 

@@ -35,9 +35,9 @@ class PromptLearner(nn.Module):
             raise UserError(f"--contexts-number {contexts_number}: the longest class text leaves room for {free}")
         self.length = int(words.max()) + contexts_number + 2
         order = [_order(int(n), contexts_number, tokens.shape[1], position) for n in words]
-        self.register_buffer("order", torch.tensor(order, device=tokens.device), persistent=False)  # (C*K, L)
-        self.register_buffer("end", words + contexts_number + 1, persistent=False)  # (C*K,)
-        # Kept in state_dict: a run's weights are loaded into a network that was built with random ones.
+        # Kept in state_dict, all three: a run's weights are loaded into a network that was built with random ones.
+        self.register_buffer("order", torch.tensor(order, device=tokens.device))  # (C*K, L)
+        self.register_buffer("end", words + contexts_number + 1)  # (C*K,)
         self.register_buffer("embedded", tower.embed(tokens).detach().clone())  # (C*K, L, W)
         rows = self.classes if class_specific else 1
         self.context = nn.Parameter(_initial_context(tower, init, contexts_number).repeat(rows, 1, 1))

@@ -3,7 +3,7 @@
 from timm.layers import ConvNormAct
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn import functional as F
 
 # timm wants to know these of every model.
 default_cfgs = generate_default_cfgs({
@@ -41,8 +41,11 @@ class FaceCNN(nn.Module):
         """(B, 3, H, W) -> (B, features)"""
         x = self.stages(self.stem(images))  # (B, C, H/8, W/8)
         if x.shape[-2:] != (self.places, self.places):
-            x = adaptive_avg_pool2d(x, self.places)
-        return self.norm(self.embed(self.dropout(x).flatten(1)))
+            x = F.adaptive_avg_pool2d(x, self.places)
+        x = self.embed(self.dropout(x).flatten(1))
+        if self.training and len(x) == 1:  # a last batch of one clip: one row has no variance
+            return F.batch_norm(x, self.norm.running_mean, self.norm.running_var, self.norm.weight, self.norm.bias)
+        return self.norm(x)
 
 
 def _face_cnn(name: str, pretrained: bool, **options) -> FaceCNN:

@@ -174,8 +174,9 @@ def draw() -> Figure:
 
 
 def _patch(axes: Axes, box: Box, kind: Kind) -> None:
+    radius = min(kind.radius, box.w / 2, box.h / 2)
     for inset in (0, 3) if kind.double else (0,):
-        style = f"round,pad=0,rounding_size={max(kind.radius - inset, 1)}"
+        style = f"round,pad=0,rounding_size={max(radius - inset, 1)}"
         axes.add_patch(FancyBboxPatch(
             (box.x + inset, box.y + inset), box.w - 2 * inset, box.h - 2 * inset, boxstyle=style, facecolor=kind.fill,
             edgecolor=kind.edge, linestyle=kind.dash, linewidth=kind.width,
@@ -229,7 +230,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, nargs="?", default=OUT)
     with matplotlib.rc_context(SETTINGS):
-        draw().savefig(parser.parse_args().out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        nameless = {"Date": None, "Creator": None}  # the same file from the same drawing
+        draw().savefig(parser.parse_args().out, format="svg", transparent=True, metadata=nameless)
 
 
 if __name__ == "__main__":

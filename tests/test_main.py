@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 import dataloaders.video
-from main import main
+from main import COMMANDS, main
 from trainer import Trainer
 from utils import checkpoint
 from utils.recipe import KEYS
@@ -193,6 +193,62 @@ def test_eval_gives_the_scores_of_training(finished, tmp_path, capsys):
     assert json.loads((folder / "metrics.json").read_text()) == before
 
 
+@pytest.mark.parametrize("words", [
+    "--class-token-position front", "--temporal-pool attention", "--temperature 1", "--streams face", "--seed 9",
+    "--text-type class_descriptor"])
+def test_eval_refuses_what_would_be_another_network(finished, words, capsys):
+    assert main(["eval", str(finished[0]), *words.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"error: eval {words.split()[0]}: the run was trained with ")
+
+
+def test_eval_with_other_data_settings_leaves_the_scores_of_the_run(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    before = (folder / "metrics.json").read_text()
+    assert main(["eval", str(folder), "--missing-box", "full", "--mirror"]) == 0
+    said = capsys.readouterr().out
+    assert "face: full frame 100.0%" in said
+    assert "not written to metrics.json: --missing-box, --mirror differ from the run's own" in said
+    assert (folder / "metrics.json").read_text() == before
+
+
+def test_eval_on_other_classes(finished, caer, tmp_path, capsys):
+    rows = [f"CAER/train/Anger/0000.png 1 {label}\n" for label in range(5)]
+    (tmp_path / "list.txt").write_text("".join(rows))
+    words = ["--dataset", "raer", *(f"--{split}-annotation={tmp_path}/list.txt" for split in ("train", "val", "test"))]
+    assert main(["eval", str(finished[0]), *words]) == 2
+    assert "was trained on Anger, " in (said := capsys.readouterr().err) and "the data have Neutrality, " in said
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe\0"])
+def test_eval_beside_damaged_scores(finished, tmp_path, capsys, content):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    (folder / "metrics.json").write_bytes(content)
+    assert main(["eval", str(folder)]) == 2
+    assert f"error: {folder}/metrics.json: " in (said := capsys.readouterr().err) and "delete it" in said
+
+
+def test_eval_help(capsys):
+    assert main(["eval", "--help"]) == main(["eval", "run", "-h"]) == 0
+    assert capsys.readouterr().out.count("--split test") == 2
+
+
+def test_a_finished_run_is_left_as_it_is(finished, recipe, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix in (".html", ".json", ".pt")}
+    assert main(["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto"]) == 0
+    assert "is finished, and its test split has been read; --epochs N trains on" in (folder / "train.log").read_text()
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_ctrl_c_outside_training_is_one_word(monkeypatch, capsys):
+    def interrupted(recipe, flags):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "train", interrupted)
+    assert main(["train", "demo"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def openai_checkpoint(path: Path) -> Path:
     """As OpenAI's: fp16, old layout, three sizes; weights large enough that the activation shows."""
     import open_clip
@@ -251,7 +307,7 @@ def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
         send(process.pid, signal.SIGTERM)
         assert process.wait(timeout=120) == 143
     state = checkpoint.load(broken / "checkpoints" / "last.pt")
-    assert state["batch"] > 0 and state["steps"] == 5 * state["epoch"] + state["batch"]
+    assert state["epoch"] >= 1 and state["steps"] == 5 * state["epoch"] + state["batch"]
     epochs = ["--epochs", str(state["epoch"] + 1)]
     assert main([*words, "--output-dir", str(broken), *epochs, "--resume", "auto"]) == 0
     assert main([*words, "--output-dir", str(whole), *epochs]) == 0

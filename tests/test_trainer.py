@@ -1,4 +1,6 @@
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -242,7 +244,7 @@ def test_history_is_written_every_epoch(counting, tmp_path):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), epochs=2)
     trainer.fit()
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert len(lines) == 3 and lines[0].startswith("epoch,loss,loss_descent,accuracy,grad_norm,val_cross_entropy,")
+    assert len(lines) == 3 and lines[0].startswith("epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,val_cross_entropy,")
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
     # Mean over clips: two at 0 steps, one at 1 step; then two at 2, one at 3.
     assert [row["loss"] for row in trainer.history] == pytest.approx([-1 / 3, -7 / 3], abs=1e-4)
@@ -265,6 +267,60 @@ def test_the_average_follows_by_its_decay(counting):
     assert trainer.evaluated is trainer.averaged
     saved = checkpoint.load(trainer.folder / "best.pt")["model"]
     assert torch.equal(saved["steps"], trainer.averaged.steps)
+
+
+@pytest.mark.parametrize("at", ["training", "evaluation"])
+def test_a_signal_saves_what_is_done_and_the_rest_follows(counting, at, caplog):
+    """The second of two epochs is cut short, in its first step or in the second batch that it evaluates."""
+    def make() -> Trainer:
+        return counting(Listed([0], [0]), Listed([2], [3]), epochs=2)
+
+    whole, broken = make(), make()
+    whole.fit()
+    loader = broken.loaders["train" if at == "training" else "val"]
+    read, passes = loader.epoch, []
+
+    def epoch(number: int, start: int = 0):
+        passes.append(number)
+        for batch in read(number, start):
+            if len(passes) == 2:  # of the second epoch
+                os.kill(os.getpid(), signal.SIGTERM)
+                passes.append(None)
+            yield batch
+
+    loader.epoch = epoch
+    with pytest.raises(SystemExit) as end, caplog.at_level("INFO", "camxuc"):
+        broken.fit()
+    assert end.value.code == 128 + signal.SIGTERM
+    assert (broken.epoch, broken.batch, broken.steps) == {"training": (1, 1, 3), "evaluation": (1, 2, 4)}[at]
+    assert f"stopped in epoch 2, after step {broken.steps}; --resume auto goes on" in caplog.text
+    resumed = make()
+    resumed.load_state_dict(checkpoint.load(broken.folder / "last.pt"))
+    resumed.fit()
+    assert differences(whole, resumed) == []
+
+
+def test_a_checkpoint_that_lacks_a_part(counting):
+    trainer = counting(Listed([0]), Listed([2]))
+    state = trainer.state_dict()
+    del state["meter"]
+    with pytest.raises(UserError, match="the checkpoint lacks meter"):
+        trainer.load_state_dict(state)
+
+
+def test_terms_are_listed_in_one_order_whenever_they_set_in(train):
+    trainer = train("--clip-model micro_bn --epochs 2 --mi-warmup 1 --mi-ramp 0 --ldl-warmup 1 --moco-k 16")
+    first, second = (list(row) for row in trainer.history)
+    terms = ["loss", "loss_cls", "loss_dc", "loss_ldl", "loss_mi", "loss_moco", "accuracy"]
+    assert first[1:5] == ["loss", "loss_cls", "loss_dc", "loss_moco"]
+    assert [name for name in terms if name in second] == second[1:7] == ["loss", *terms[2:]]
+
+
+def test_weights_of_terms_are_in_the_history(train):
+    """DC's ramp over two epochs of five steps, of 3, 3, 3, 3 and 2 clips; at weight 0 it is not at work."""
+    trainer = train("--clip-model micro_bn --epochs 2 --lambda-dc 0.5 --dc-ramp 2 --moco-k 16")
+    assert trainer.history[0]["weight_dc"] == pytest.approx(0.25 * (3 * 0.2 + 3 * 0.4 + 3 * 0.6 + 2 * 0.8) / 11)
+    assert trainer.history[1]["weight_dc"] == pytest.approx(0.25 * (3 * (1 + 1.2 + 1.4 + 1.6) + 2 * 1.8) / 14)
 
 
 def test_unreadable_batches_make_no_step_and_are_counted(counting):

@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, read without unpickling code."""
 
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -39,5 +40,7 @@ def load(path: Path) -> dict:
         raise UserError(f"{path}: no such checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # torch's text advises to unpickle it
+        raise UserError(f"{path}: not a whole checkpoint: holds more than tensors and plain values") from None
     except Exception as error:  # zip, pickle and tensor readers each have their own; all mean the same here
         raise UserError(f"{path}: not a whole checkpoint: {first_line(error)[:120]}") from None

@@ -83,9 +83,9 @@ class DataConfig:
     def __post_init__(self):
         require(0 <= self.val_fraction < 1, f"--val-fraction {self.val_fraction}: must be in [0, 1)")
         require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
-        for name in ("num_segments", "duration", "image_size", "batch_size"):
-            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
-        for name in ("box_margin", "augment", "num_workers", "reader_timeout", "max_bad_clips"):
+        for name, least in (("num_segments", 1), ("duration", 1), ("image_size", 16), ("batch_size", 1)):
+            require(getattr(self, name) >= least, f"{flag(name)} {getattr(self, name)}: must be at least {least}")
+        for name in ("box_margin", "augment", "sampler_power", "num_workers", "reader_timeout", "max_bad_clips"):
             not_negative(self, name)
         require(0 <= self.random_erasing <= 1, f"--random-erasing {self.random_erasing}: must be in [0, 1]")
         require(not (self.crop_body and not self.bounding_box_body),
@@ -234,7 +234,7 @@ class TrainConfig:
     save_every: int = 0
     """Steps between checkpoints, beside the one at each epoch's end; 0 is none."""
     resume: str = ""
-    """Checkpoint to go on from; `auto` takes the run folder's own, if there is one."""
+    """Checkpoint to go on from; `auto` takes that of --output-dir, or of the recipe's newest run, if there is one."""
     score_test: bool = True
     """After training, score the test split, once; without, it stays unread."""
     seed: int = 0
@@ -242,13 +242,13 @@ class TrainConfig:
     device: str = "auto"
     """Device: cuda, mps or cpu; `auto` takes the first there is."""
     output_dir: Path | None = None
-    """The run folder; runs/RECIPE if not given."""
+    """The run folder; if not given, runs/RECIPE, or runs/RECIPE-2 and so on where that is taken."""
 
     def __post_init__(self):
         for name in ("epochs", "accumulate"):
             require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
         for name in ("lr", "lr_image_encoder", "lr_prompt_learner", "lr_adapter", "weight_decay", "warmup_epochs",
-                     "grad_clip", "early_stop", "save_every", "seed"):
+                     "gamma", "grad_clip", "early_stop", "save_every", "seed"):
             not_negative(self, name)
         require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
         require(list(self.milestones) == sorted(self.milestones), "--milestones: must rise")

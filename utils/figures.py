@@ -75,9 +75,10 @@ def panels(rows: list[dict[str, float]]) -> dict[str, list[Panel]]:
 
 def _merged(lines: dict[str, Series]) -> dict[str, Series]:
     """Lines that coincide become one with all their labels: one would hide the other."""
-    labels: dict[str, list[str]] = {}
+    labels: dict[tuple, list[str]] = {}
     for label, line in lines.items():
-        labels.setdefault(repr(line), []).append(label)
+        same = (tuple(line[0]), *(f"{value:.9g}" for value in line[1]))
+        labels.setdefault(same, []).append(label)
     return {", ".join(same): lines[same[0]] for same in labels.values()}
 
 

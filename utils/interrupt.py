@@ -4,6 +4,10 @@ import signal
 import threading
 
 
+class Interrupted(Exception):
+    """A signal asks for an end."""
+
+
 class Interrupt:
     """While entered, `signal` holds the number of a signal that came in, or None.
 
@@ -23,6 +27,14 @@ class Interrupt:
     def _note(self, number: int, frame) -> None:
         self.signal = number
         signal.signal(number, self._former[number])
+
+    def check(self) -> None:
+        """
+        Raises:
+            Interrupted: a signal has come in.
+        """
+        if self.signal:
+            raise Interrupted
 
     def __exit__(self, *exception) -> None:
         for number, handler in self._former.items():

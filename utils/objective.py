@@ -145,7 +145,7 @@ TERMS: dict[str, tuple[Callable, Callable]] = {
     "mi": (lambda c: c.lambda_mi > 0,
            lambda c, _: MutualInformation(MutualInformationLoss(), ramp(c.lambda_mi, c.mi_warmup, c.mi_ramp))),
     "dc": (lambda c: c.lambda_dc > 0, _decorrelation),
-    "moco": (lambda c: c.use_moco, _moco),
+    "moco": (lambda c: c.use_moco and c.lambda_moco > 0, _moco),
 }
 
 

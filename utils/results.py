@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from utils.errors import UserError
 from utils.metrics import score
 from utils.prediction import Predictions
 from utils.tally import Tally
@@ -15,7 +16,7 @@ from utils.tally import Tally
 class EpochTable:
     """Prints a line an epoch, and a heading above the first and wherever a term has set in or gone."""
 
-    LEFT_OUT = ("lr_", "grad_norm", "val_macro_f1")  # history.csv and the report have them
+    LEFT_OUT = ("lr_", "weight_", "grad_norm", "val_macro_f1")  # history.csv and the report have them
 
     def __init__(self):
         self.columns: list[str] = []
@@ -50,7 +51,27 @@ def summarise(predictions: Predictions, tally: Tally, classes: list[str]) -> dic
 
 
 def write_metrics(metrics: dict[str, dict], path: Path) -> None:
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(metrics, indent=2) + "\n")
+    temporary.replace(path)
+
+
+def read_metrics(path: Path) -> dict[str, dict]:
+    """What `write_metrics` wrote; nothing, if there is no file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        metrics = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}; delete it, and `eval` writes it anew") from None
+    if not isinstance(metrics, dict):
+        raise UserError(f"{path}: must be scores by split, not a {type(metrics).__name__}; delete it, and `eval` "
+                        "writes it anew")
+    return metrics
 
 
 def write_predictions(splits: dict[str, Predictions], classes: list[str], path: Path) -> None:

@@ -28,9 +28,11 @@ def open_run(config: Config) -> Path:
         folder = Path(resume).parent.parent  # RUN/checkpoints/last.pt
     if folder is None:
         base = Path("runs") / config.recipe
-        folder, number = base, 2
-        while (folder / "checkpoints").exists() and resume != "auto":  # a start that failed left nothing to keep
-            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+        folder = following = base
+        number = 2
+        while (following / "checkpoints").exists():  # a start that failed left nothing to keep
+            folder, following, number = following, base.with_name(f"{base.name}-{number}"), number + 1
+        folder = folder if resume else following  # `auto` goes on with the newest
     elif (folder / "checkpoints").exists() and not resume:
         raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another folder")
     try:

@@ -7,10 +7,12 @@ import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from dataloaders.demo.clip import draw_clip
 from dataloaders.demo.expression import CLASSES
@@ -74,14 +76,14 @@ def generate_demo(root: Path, seed: int = 0, size: DemoSize = DemoSize(), worker
             f"{root} exists and is not the demo data of seed {seed}: remove it or name another folder"
         )
     root.parent.mkdir(parents=True, exist_ok=True)
-    partial = root.parent / f".{root.name}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)  # of an earlier process that had this number and was killed
+    unfinished = root.parent / f".{root.name}.{os.getpid()}.partial"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of an earlier process that had this number and was killed
     try:
-        _write(partial, seed, size, workers or os.cpu_count() or 1)
-        (partial / MANIFEST).write_text(manifest)
-        _publish(partial, root, manifest)
+        _write(unfinished, seed, size, workers or os.cpu_count() or 1)
+        (unfinished / MANIFEST).write_text(manifest)
+        _publish(unfinished, root, manifest)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check(seed: int, size: DemoSize) -> None:
@@ -103,9 +105,9 @@ def _is_complete(root: Path, manifest: str) -> bool:
     return path.is_file() and path.read_text() == manifest
 
 
-def _publish(partial: Path, root: Path, manifest: str) -> None:
+def _publish(unfinished: Path, root: Path, manifest: str) -> None:
     try:
-        os.replace(partial, root)
+        os.replace(unfinished, root)
     except OSError:
         if not _is_complete(root, manifest):  # else another process was faster, with the same data
             raise
@@ -148,11 +150,12 @@ def _jobs(seed: int, split: int, size: DemoSize) -> list[_Job]:
 
 def _draw_all(folder: Path, jobs: list[_Job], workers: int) -> list[list[float]]:
     """Draws and writes all clips; their face boxes, in the order of `jobs`."""
+    bar = partial(tqdm, total=len(jobs), desc="drawing the demo's videos", leave=False, dynamic_ncols=True)
     if workers == 1:
-        return [_draw_one(folder, job) for job in jobs]
+        return [_draw_one(folder, job) for job in bar(jobs)]
     spawn = multiprocessing.get_context("spawn")  # safe where the caller has threads
     with ProcessPoolExecutor(workers, spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        return list(pool.map(_draw_one, [folder] * len(jobs), jobs, chunksize=8))
+        return list(bar(pool.map(_draw_one, [folder] * len(jobs), jobs, chunksize=8)))
 
 
 def _draw_one(folder: Path, job: _Job) -> list[float]:

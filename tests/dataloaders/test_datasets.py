@@ -66,6 +66,28 @@ def test_lists_stand_under_the_root_or_anywhere(tmp_path):
     assert find_file(inside, root, "--x") == root / "train.txt"
 
 
+def test_a_list_under_the_root_comes_before_one_in_the_working_folder(tmp_path, monkeypatch):
+    for place in (tmp_path / "root", tmp_path / "elsewhere"):
+        place.mkdir()
+        (place / "train.txt").touch()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert find_file(Path("train.txt"), tmp_path / "root", "--x") == tmp_path / "root" / "train.txt"
+    assert find_file(Path("train.txt"), None, "--x") == Path("train.txt")
+
+
+def test_two_data_sets_under_one_root_are_not_mixed(tmp_path):
+    root = folders(tmp_path, {"A/train": 1, "B/train": 1, "B/validation": 1, "B/test": 1})
+    with pytest.raises(UserError, match=r"holds 2 data sets; give one as --root-dir: .*A, .*B$"):
+        load_splits(DataConfig(root_dir=root), 0)
+    assert set(load_splits(DataConfig(root_dir=root / "B"), 0).clips) == {"train", "val", "test"}
+
+
+def test_a_split_beside_the_training_folder_is_not_taken_from_another_place(tmp_path):
+    root = folders(tmp_path, {"A/train": 2, "B/validation": 1})
+    with pytest.raises(UserError, match="no validation clips"):
+        load_splits(DataConfig(root_dir=root), 0)
+
+
 # Holding out
 
 
@@ -90,12 +112,13 @@ def test_validation_is_held_out_of_training(tmp_path):
     assert load_splits(config, 1).clips["test"] == splits["test"]
 
 
-def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path):
+def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path, caplog):
     config = DataConfig(root_dir=folders(tmp_path, {"train": 4, "val": 1}), val_fraction=0.5)
     assert {split: len(clips) for split, clips in load_splits(config, 0).clips.items()} == {
         "train": 28,
         "val": 7,
     }
+    assert "--val-fraction 0.5 is not used: there is a validation split" in caplog.text
 
 
 # Errors
@@ -191,11 +214,12 @@ def test_loaders_of_a_recipe(tmp_path, caplog):
         image_size=16,
         num_segments=1,
         bounding_box_face=Path("face.json"),
+        bounding_box_body=Path("face.json"),
         use_weighted_sampler=True,
     )
     with caplog.at_level(logging.WARNING, "camxuc"):
         loaders, classes = build_loaders(Config(data=data))
-    assert "only 0 of 35 clips have a box" in caplog.text
+    assert "only 0 of 35 clips have a box" in caplog.text and "--bounding-box-body is not used" in caplog.text
     assert classes == CAER and {split: loader.size for split, loader in loaders.items()} == {
         "train": 21,
         "val": 7,

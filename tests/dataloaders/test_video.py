@@ -94,8 +94,10 @@ def test_each_frame_takes_its_own_box(dataset):
         # A clip falls as far as any of its frames does.
         (
             {"a/1": {"5.jpg": [0, 20, 16, 36], "15.jpg": [9, 9, 1, 1], "25.jpg": [0, 20, 16, 36]}},
-            {"face: centre crop", "unusable face box"},
+            {"face: centre crop", "unusable face box", "face box of another frame"},  # 35 takes that of 25
         ),
+        ({"a/1": {"5.jpg": [0, 20, 16, 36]}}, {"face: face box", "face box of another frame"}),
+        ({"a/1": {f"{n}.jpg": [0, 20, 16, 36] for n in (5, 15, 25, 35)}}, {"face: face box"}),
     ],
 )
 def test_steps_of_the_ladder_are_noted_once_a_clip(dataset, faces, notes):
@@ -195,3 +197,10 @@ def test_image_is_a_clip_of_one_frame(dataset, tmp_path):
     sample = dataset(clip=clip, missing_box="full")[Draw(0, 0, 0)]
     assert numbers_of(pictures(sample.face)) == [21] * 4
     assert number_of(pictures(sample.face)[0]) == 21 and sample.target == 1
+
+
+@pytest.mark.parametrize("frames, borrowed", [((5, 15, 25, 35), 0), ((5, 15, 25), 1)])
+def test_a_body_box_of_another_frame_is_noted(dataset, frames, borrowed):
+    bodies = {"a/1": {f"{number}.jpg": [0, 0, 40, 40] for number in frames}}
+    notes = dataset(bodies=bodies, crop_body=True)[Draw(0, 0, 0)].notes
+    assert notes["context: body box"] == 1 and notes["body box of another frame"] == borrowed

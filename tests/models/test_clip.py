@@ -146,6 +146,12 @@ def test_a_file_of_something_else(micro, tmp_path, value):
         load_clip("micro", str(tmp_path / "w.pt"), 32)
 
 
+@pytest.mark.parametrize("name", ["ViT-B-32", "convnext_base"])
+def test_pictures_too_small_for_the_tower(name):
+    with pytest.raises(UserError, match=f"--image-size 20: {name} cannot see pictures so small"):
+        load_clip(name, "none", 20)
+
+
 def test_neither_a_file_nor_a_tag():
     with pytest.raises(UserError, match=r"gone.pt: neither a file nor a tag of ViT-B-32 \(none, openai, "):
         load_clip("ViT-B-32", "gone.pt", 224)

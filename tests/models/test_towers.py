@@ -24,6 +24,21 @@ def test_our_own_clips_are_known_by_name_and_encode_images_and_texts(path):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_batch_of_one_is_normalised_with_the_running_statistics(path):
+    size = json.loads(path.read_text())["vision_cfg"]["image_size"]
+    tower = load_clip(path.stem, "none", size).visual.trunk.train()
+    tower.dropout.p = 0
+    inside = {}
+    tower.embed.register_forward_hook(lambda module, args, out: inside.update(row=out))
+    tower(torch.rand(8, 3, size, size))  # the statistics are no longer 0 and 1
+    mean, variance = tower.norm.running_mean.clone(), tower.norm.running_var.clone()
+    feature = tower(torch.rand(1, 3, size, size))
+    expected = (inside["row"] - mean) / (variance + tower.norm.eps).sqrt()
+    assert torch.allclose(feature, expected, atol=1e-5)
+    assert torch.equal(tower.norm.running_mean, mean) and torch.equal(tower.norm.running_var, variance)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("size", [32, 64])
 def test_any_image_size_goes_through_and_reaches_the_features(path, size):
     clip = load_clip(path.stem, "none", size).eval()

@@ -1,4 +1,5 @@
 import base64
+import math
 import re
 import xml.etree.ElementTree as ET
 
@@ -56,6 +57,10 @@ def test_lines_that_coincide_share_a_label():
     """WAR equals UAR on a balanced split."""
     rows = [{"epoch": 1.0, "val_war": 0.25, "val_uar": 0.25}, {"epoch": 2.0, "val_war": 0.5, "val_uar": 0.5}]
     assert panels(rows)["Training"][0].lines == {"validation WAR, validation UAR": ([1, 2], [25.0, 50.0])}
+    rows[0]["val_uar"] = math.nextafter(0.25, 1)  # another order of summing
+    assert list(panels(rows)["Training"][0].lines) == ["validation WAR, validation UAR"]
+    rows[0]["val_uar"] = 0.2501
+    assert list(panels(rows)["Training"][0].lines) == ["validation WAR", "validation UAR"]
 
 
 def test_no_history_has_no_panels():

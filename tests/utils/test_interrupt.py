@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from utils.interrupt import Interrupt
+from utils.interrupt import Interrupt, Interrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -15,6 +15,14 @@ def test_a_signal_is_noted_and_the_former_handler_comes_back(number):
         os.kill(os.getpid(), number)
         assert interrupt.signal == number
     assert signal.getsignal(number) is former
+
+
+def test_check_raises_once_a_signal_has_come():
+    with Interrupt() as interrupt:
+        interrupt.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            interrupt.check()
 
 
 def test_a_second_signal_takes_its_former_way():

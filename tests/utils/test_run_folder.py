@@ -27,7 +27,7 @@ def test_without_output_dir_runs_are_numbered(tmp_path, monkeypatch):
     for name in ("runs/small", "runs/small-2", "runs/small-3"):
         assert str(open_run(config())) == str(open_run(config())) == name  # a start that failed is no run
         Path(name, "checkpoints").mkdir()
-    assert str(open_run(config(resume="auto"))) == "runs/small"
+    assert str(open_run(config(resume="auto"))) == "runs/small-3"  # the newest
 
 
 def test_a_folder_with_a_run_is_not_written_over(tmp_path):
