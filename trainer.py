@@ -152,9 +152,10 @@ class Trainer:
         finite = bool(torch.isfinite(norm))
         if finite:
             self.meter.add({"grad_norm": norm})
-        if self.scaler.is_enabled():  # it meets infinities in its search for a scale, and skips those steps itself
+        if self.scaler.is_enabled():
             self.meter.add({"skipped": float(not finite)})
-        elif not finite:
+        # The scaler skips steps in its search for a scale, from 65536 down; below 1 there is none.
+        if not finite and not (self.scaler.is_enabled() and self.scaler.get_scale() > 1):
             clips = ", ".join(clip for batch in batches for clip in batch.ids)
             raise UserError(f"step {self.steps + 1}: the gradient is not finite; clips in the batch: {clips}")
 

@@ -14,9 +14,10 @@ import torch
 from safetensors import safe_open
 
 import dataloaders.video
-from main import COMMANDS, main
+from main import COMMANDS, build_trainer, example_frames, main
 from trainer import Trainer
 from utils import checkpoint
+from utils.prediction import Predictions
 from utils.recipe import KEYS
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +122,36 @@ def test_a_mistake_is_one_line_and_status_2(words, said, recipe, caer, tmp_path,
 def test_eval_of_no_run(tmp_path, capsys):
     assert main(["eval", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}: no run; `eval` takes the folder of one, with its config.yaml\n"
+
+
+# ---------------------------------------------------------------- before and after training
+
+@pytest.mark.parametrize("rate, warnings", [("9e-05", 1), ("0.0001", 0), ("0.01", 0)])
+def test_a_random_image_tower_at_a_low_rate_is_warned_of(configure, tmp_path, caplog, rate, warnings):
+    build_trainer(configure(f"--clip-pretrained none --lr-image-encoder {rate}"), tmp_path)
+    assert [record.getMessage() for record in caplog.records if record.name == "camxuc" and record.levelno >= 30] == [
+        f"--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder {rate}; "
+        "configs/demo.yaml has settings that do"] * warnings
+
+
+def test_a_trained_image_tower_at_a_low_rate_is_not(configure, tmp_path, caplog):
+    weights = openai_checkpoint(tmp_path / "openai.pt")
+    build_trainer(configure(f"--clip-pretrained {weights} --lr-image-encoder 1e-6"), tmp_path)
+    assert not [record for record in caplog.records if record.name == "camxuc" and record.levelno >= 30]
+
+
+def test_examples_are_the_surest_hits_and_errors_of_each_class(configure, tmp_path):
+    """Clips 0 to 6 are of class 0, with hits 0 to 3; 7 to 13 are of class 1, with the hit 7."""
+    trainer = build_trainer(configure(), tmp_path)
+    ids = [clip.id for clip in trainer.loaders["train"].dataset.clips]
+    predicted = [0, 0, 0, 0, 1, 2, 1, 1, 0, 0, 3, 0, 2, 4]
+    logits = [1, 4, 2, 3, 5, 6, 4, 0.5, 1, 2, 9, 4, 5, 8]
+    predictions = Predictions(
+        ids, torch.tensor([0] * 7 + [1] * 7), torch.eye(7)[predicted] * torch.tensor(logits)[:, None])
+    two, one = (example_frames(trainer, "train", predictions, *each) for each in ((), (1,)))
+    assert set(two) == {ids[place] for place in (1, 3, 4, 5, 7, 10, 13)}
+    assert set(one) == {ids[place] for place in (1, 5, 7, 10)}
+    assert {frames.shape for frames in two.values()} == {(2, 2, 3, 32, 32)}
 
 
 # ---------------------------------------------------------------- a whole run
@@ -247,6 +278,16 @@ def test_ctrl_c_outside_training_is_one_word(monkeypatch, capsys):
     monkeypatch.setitem(COMMANDS, "train", interrupted)
     assert main(["train", "demo"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_eval_bounds_the_bad_clips_as_it_is_told(finished, caer, tmp_path, capsys):
+    folder, root = shutil.copytree(finished[0], tmp_path / "run"), shutil.copytree(caer, tmp_path / "data")
+    (root / "CAER/test/Happy/0000.png").write_bytes(b"")
+    words = ["eval", str(folder), "--root-dir", str(root), "--max-bad-clips"]
+    assert main([*words, "0.1"]) == 2
+    assert "error: test: 1 of 7 clips cannot be read, over --max-bad-clips 0.1" in capsys.readouterr().err
+    assert main([*words, "0.2"]) == 0
+    assert capsys.readouterr().out.startswith("test: 6 clips ")
 
 
 def openai_checkpoint(path: Path) -> Path:

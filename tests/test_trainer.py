@@ -132,6 +132,24 @@ def test_the_gradient_norm_is_bounded(configure, tmp_path):
     assert max(norms[0.05]) <= 0.05 * 1.001 and max(norms[0]) > 0.5
 
 
+def test_fp16_hands_the_optimiser_the_gradient_of_float32(configure, tmp_path):
+    """One step over all clips; clipped, and with the norm before logged."""
+    runs = {}
+    for flags in ("--no-use-amp", "--use-amp --amp-dtype fp16"):
+        common = "--epochs 1 --batch-size 14 --dropout 0 --grad-clip 0.05"
+        trainer = build_trainer(configure(f"{common} {flags}"), tmp_path / flags.split()[0])
+        trainer.scaler.load_state_dict(trainer.scaler.state_dict() | {"scale": 256.0})  # at which nothing overflows
+        seen = gradients(trainer)
+        trainer.fit()
+        runs[flags] = trainer.history[0]["grad_norm"], seen[0]
+    (plain, one), (scaled, other) = runs.values()
+    assert plain > 0.5 and scaled == pytest.approx(plain, rel=0.02)
+    for gradient in (one, other):
+        assert torch.cat([g.flatten() for g in gradient.values()]).norm() == pytest.approx(0.05, rel=1e-3)
+    for name, gradient in one.items():
+        assert (other[name] - gradient).norm() <= 0.05 * (gradient.norm() + 1e-3), name
+
+
 def test_each_group_follows_its_own_rate(configure, tmp_path):
     rates = "--lr 0.01 --lr-image-encoder 0.02 --lr-prompt-learner 0.03 --lr-adapter 0.04"
     trainer = build_trainer(configure(f"{rates} --milestones 1 --gamma 0.5 --warmup-epochs 0.4"), tmp_path)
@@ -203,10 +221,11 @@ class Listed:
 
 @pytest.fixture
 def counting(tmp_path):
-    def make(train: Listed, val: Listed, slope: float = 1.0, mixup: float = 0.0, **settings) -> Trainer:
+    def make(train: Listed, val: Listed, slope: float = 1.0, mixup: float = 0.0, bad: float = 0.5,
+             **settings) -> Trainer:
         settings = TrainConfig(**dict(lr=1.0, warmup_epochs=0, milestones=(10**6,), use_amp=False, device="cpu",
                                       epochs=5) | settings)
-        config = Config(train=settings, loss=LossConfig(mixup_alpha=mixup), data=DataConfig(max_bad_clips=0.5))
+        config = Config(train=settings, loss=LossConfig(mixup_alpha=mixup), data=DataConfig(max_bad_clips=bad))
         classes = [f"c{i}" for i in range(32)]
         return Trainer(config, Counting(), Descent(slope), {"train": train, "val": val}, classes, tmp_path)
 
@@ -329,6 +348,20 @@ def test_unreadable_batches_make_no_step_and_are_counted(counting):
     assert (trainer.steps, trainer.history[0]["loss"]) == (2, pytest.approx(-0.5, abs=1e-4))
 
 
+@pytest.mark.parametrize("share, epochs", [(0.25, 1), (0.2, 0)])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_bad_clips_are_bounded_in_training_and_validation(counting, split, share, epochs):
+    """One of four."""
+    loaders = {"train": Listed([0]), "val": Listed([2]), split: Listed([0, 0], [], [0, 0])}
+    trainer = counting(**loaders, bad=share, epochs=1)
+    if epochs:
+        trainer.fit()
+    else:
+        with pytest.raises(UserError, match=rf"{split}: 1 of 4 clips cannot be read, over --max-bad-clips {share}"):
+            trainer.fit()
+    assert len(trainer.history) == epochs
+
+
 @pytest.mark.parametrize("slope", [math.inf, math.nan])
 def test_a_gradient_that_is_not_finite_names_the_clips(counting, slope):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), slope=slope, accumulate=2)
@@ -337,17 +370,59 @@ def test_a_gradient_that_is_not_finite_names_the_clips(counting, slope):
     assert trainer.model.steps.item() == 0
 
 
-def test_accuracy_under_mixup_is_blended(counting):
-    """The model says class 0 for all; half of the labels are 0. Partners are the others or the clips themselves."""
-    trainer = counting(Listed([0, 1]), Listed([2]), mixup=1.0, epochs=1)
-    notes = []
-    note = trainer._note
-    trainer._note = lambda report, output, batch: notes.append((output, batch)) or note(report, output, batch)
+@pytest.mark.parametrize("amp", [{}, dict(use_amp=True, amp_dtype="fp16")], ids=["float32", "fp16"])
+@pytest.mark.parametrize("bound, bounded", [(0, 3), (0.5, 0.5), (5, 3)])
+def test_the_gradient_is_bounded_and_logged_as_it_is_without_its_scale(counting, amp, bound, bounded):
+    """A gradient of 3; the first step of SGD with Nesterov momentum 0.9 and rate 1 goes 1.9 times the gradient."""
+    trainer = counting(Listed([0]), Listed([2]), slope=3, epochs=1, optimizer="sgd", grad_clip=bound, **amp)
+    assert trainer.scaler.get_scale() == (65536 if amp else 1)
     trainer.fit()
-    (output, batch), = notes
-    hits = lambda labels: float((labels == 0).float().mean())  # noqa: E731
-    assert trainer.history[0]["accuracy"] == pytest.approx(
-        batch.lam * hits(batch.targets) + (1 - batch.lam) * hits(batch.other_targets))
+    assert trainer.history[0]["grad_norm"] == pytest.approx(3)
+    assert trainer.model.steps.item() == pytest.approx(1.9 * bounded, rel=1e-4)
+
+
+def test_a_gradient_beyond_the_scale_is_skipped_and_the_scale_halved(counting):
+    trainer = counting(Listed([0]), Listed([2]), slope=math.inf, epochs=1, use_amp=True, amp_dtype="fp16")
+    trainer.fit()
+    assert (trainer.model.steps.item(), trainer.scaler.get_scale()) == (0, 32768)
+    assert trainer.history[0]["skipped"] == 1 and "grad_norm" not in trainer.history[0]
+
+
+def test_a_gradient_that_no_scale_makes_finite_names_the_clips(counting):
+    """The scale falls from 65536 to 1 in 16 skipped steps."""
+    trainer = counting(Listed([0, 0]), Listed([2]), slope=math.inf, epochs=30, use_amp=True, amp_dtype="fp16")
+    with pytest.raises(UserError, match=r"step 17: the gradient is not finite; clips in the batch: 0-0, 0-1"):
+        trainer.fit()
+
+
+def test_accuracy_under_mixup_is_blended(counting):
+    """Classes 0, 1, 2, 1 are said: three hits of the clips' own labels, one of the partners'; then a plain batch."""
+    trainer, report = counting(Listed([0]), Listed([2])), LossReport(torch.tensor(0.0), {}, {})
+
+    def note(said, own, **others):
+        output = Output(logits=F.one_hot(torch.tensor(said), 32).float())
+        trainer._note(report, output, Batch(torch.tensor(own), list(map(str, own)), **others))
+        return trainer.meter.means()["accuracy"]
+
+    partners = dict(other_targets=torch.tensor([1, 1, 3, 0]), lam=0.75)
+    assert note([0, 1, 2, 1], [0, 1, 2, 3], **partners) == pytest.approx(0.75 * 3 / 4 + 0.25 * 1 / 4)  # 0.625
+    assert note([4, 4], [4, 5]) == pytest.approx((4 * 0.625 + 2 * 0.5) / 6)
+
+
+def test_accuracy_in_training_is_that_of_the_mixed_labels(counting):
+    """Of two clips each is said to be of its own class: all right if it is its own partner, else a share of lam."""
+    trainer, rates = counting(Listed(*[[0, 1]] * 8), Listed([2]), mixup=1.0, epochs=1), []
+
+    def by_id(batch):
+        if trainer.model.training:
+            rates.append(batch.lam if batch.other_targets.tolist() == [1, 0] else 1)
+        said = torch.tensor([int(clip.split("-")[1]) for clip in batch.ids])
+        return Output(logits=F.one_hot(said, 32).float(), embedding=trainer.model.steps.expand(len(batch)))
+
+    trainer.model.forward = by_id
+    trainer.fit()
+    assert len(rates) == 8 and 1 in rates and min(rates) < 0.5
+    assert trainer.history[0]["accuracy"] == pytest.approx(sum(rates) / 8)
 
 
 def test_every_step_draws_anew(counting):
