@@ -83,7 +83,7 @@ BOXES = (
     Box("data", 95, 48, 130, 42, "Clip", ("T frames",)),
     Box("data", 40, 128, 113, 56, "Face stream", ("box, or", "centre crop")),
     Box("data", 167, 128, 113, 56, "Context stream", ("body box, or", "whole frame")),
-    Box("group", 26, 218, 268, 350),
+    Box("group", 26, 230, 268, 338),
     Box("trainable", 40, 252, 240, 44, "CLIP image tower", ("shared by both streams",)),
     Box("trainable", 40, 334, 240, 44, "Adapter", ("residual bottleneck",)),
     Box("trainable", 40, 416, 240, 44, "Fusion", ("face + correction from both",)),
@@ -96,7 +96,7 @@ BOXES = (
     Box("data", 402, 686, 77, 42, "Queue", (f"({DEFAULTS.moco_k}, D)",)),
     # class texts
     Box("data", 508, 48, 364, 42, "Class texts", ("C classes, K texts each",)),
-    Box("trainable", 508, 142, 216, 98, "Prompt learner", ("M learned vectors around the class text", "", "")),
+    Box("trainable", 508, 142, 216, 98, "Prompt learner", ("M vectors around the class text", "", "")),
     Box("data", 744, 142, 128, 56, "Hand-crafted", ("prompts: the texts", "as they stand")),
     Box("frozen", 420, 334, 452, 44, "CLIP text tower", ("one and the same for all prompts",)),
     Box("data", 508, 606, 166, 42, "Class features", ("(C, D)",)),
