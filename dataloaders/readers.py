@@ -57,10 +57,33 @@ def _read(path: Path, pick: Pick) -> Frames:
 
 def _read_video(path: Path, pick: Pick) -> Frames:
     try:
-        return _read_with_decord(path, pick)
+        frames = _read_with_decord(path, pick)
     except (decord.DECORDError, RuntimeError, IndexError):
         # decord2 3.4.0 now and then fails on HEVC files that are sound; OpenCV has an FFmpeg of its own.
-        return _read_with_opencv(path, pick)
+        frames = _read_with_opencv(path, pick)
+    if is_cut_short(path):
+        frames.notes.append("video file cut short")
+    return frames
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether an AVI or MP4 file ends before its container does. Its frames up to there may still decode."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"RIFF":
+            length = int.from_bytes(head[4:8], "little")
+            return length != 0xFFFFFFFF and 8 + length > size  # all ones: written to a pipe
+        place = 0
+        while head[4:8] == b"ftyp" and place < size:  # from box to box
+            file.seek(place)
+            box = file.read(16)
+            length = int.from_bytes(box[:4], "big")
+            length = int.from_bytes(box[8:], "big") if length == 1 else length
+            if length < 8:  # 0 reaches to the end, the rest is damage
+                return False
+            place += length
+        return place > size
 
 
 def _read_with_decord(path: Path, pick: Pick) -> Frames:
