@@ -185,8 +185,9 @@ class Trainer:
     def evaluate(self, split: str) -> tuple[Predictions, Tally]:
         """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
         tally, loader = self._tally(split), self.loaders[split]
-        batches = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
-        predictions = predict(self.evaluated, self._until_interrupted(batches), self.device, tally, self.precision.dtype)
+        bar = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
+        batches = self._until_interrupted(bar)
+        predictions = predict(self.evaluated, batches, self.device, tally, self.precision.dtype)
         self._say(tally)
         return predictions, tally
 

@@ -11,9 +11,9 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from utils.config import flag
 from utils.errors import UserError
 from utils.recipe import SECTIONS
-from utils.config import flag
 
 START, END = "<!-- flags -->", "<!-- /flags -->"
 

@@ -29,8 +29,8 @@ FLAGS = """
 --batch-size --num-workers --reader-timeout --max-bad-clips --model --clip-model --clip-pretrained --text-type
 --contexts-number --class-token-position --class-specific-contexts --contexts-init --adapter-ratio --temporal-layers
 --temporal-heads --temporal-pool --dropout --temperature --mirror --label-smoothing --use-ldl --ldl-warmup
---ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp --dc-rows
---use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha --epochs --optimizer --lr
+--ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp
+--dc-rows --use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha --epochs --optimizer --lr
 --lr-image-encoder --lr-prompt-learner --lr-adapter --weight-decay --warmup-epochs --milestones --gamma --use-amp
 --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume --score-test --seed --device --output-dir
 """.split()
@@ -121,7 +121,8 @@ def test_a_mistake_is_one_line_and_status_2(words, said, recipe, caer, tmp_path,
 
 def test_eval_of_no_run(tmp_path, capsys):
     assert main(["eval", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"error: {tmp_path}: no run; `eval` takes the folder of one, with its config.yaml\n"
+    said = capsys.readouterr().err
+    assert said == f"error: {tmp_path}: no run; `eval` takes the folder of one, with its config.yaml\n"
 
 
 # ---------------------------------------------------------------- before and after training

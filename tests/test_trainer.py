@@ -263,7 +263,8 @@ def test_history_is_written_every_epoch(counting, tmp_path):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), epochs=2)
     trainer.fit()
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert len(lines) == 3 and lines[0].startswith("epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,val_cross_entropy,")
+    first = "epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,val_cross_entropy,"
+    assert len(lines) == 3 and lines[0].startswith(first)
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
     # Mean over clips: two at 0 steps, one at 1 step; then two at 2, one at 3.
     assert [row["loss"] for row in trainer.history] == pytest.approx([-1 / 3, -7 / 3], abs=1e-4)

@@ -254,7 +254,8 @@ EMOJI = {
     "caer": (
         CAER,
         {"train": 96, "val": 14, "test": 14},
-        "--train-annotation train.txt --val-annotation validation.txt --test-annotation test.txt --bounding-box-face face.json",
+        "--train-annotation train.txt --val-annotation validation.txt --test-annotation test.txt "
+        "--bounding-box-face face.json",
     ),
     "raer": (
         RAER,

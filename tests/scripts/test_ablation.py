@@ -48,7 +48,8 @@ def script(*words):
 def tiny(caer, tmp_path):
     """The smallest recipe that a process of its own can run."""
     settings = dict(dataset="caer", root_dir=str(caer), clip_model="tiny", clip_pretrained="none", image_size=48,
-                    num_segments=1, streams="face", batch_size=7, num_workers=0, epochs=1, temporal_heads=4, ldl_warmup=0)
+                    num_segments=1, streams="face", batch_size=7, num_workers=0, epochs=1, temporal_heads=4,
+                    ldl_warmup=0)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings))
     return tmp_path / "tiny.yaml"
 

@@ -15,7 +15,8 @@ from utils.recipe import KEYS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in flag_table().splitlines() if line.startswith("| `")]
-CELLS = {re.match(r"`--([a-z-]+)`", row[0].strip())[1].replace("-", "_"): [cell.strip() for cell in row] for row in ROWS}
+CELLS = {re.match(r"`--([a-z-]+)`", row[0].strip())[1].replace("-", "_"): [cell.strip() for cell in row]
+         for row in ROWS}
 
 
 def test_every_key_once():
@@ -37,7 +38,8 @@ def test_a_row(key):
 
 def test_a_meaning_is_the_docstring_and_its_choices():
     assert CELLS["batch_size"][2] == "Clips per batch."
-    assert CELLS["moco_keys"][2] == "What the momentum side encodes: the class's text, or the same frames of the video. (`text`, `video`)"
+    assert CELLS["moco_keys"][2] == ("What the momentum side encodes: the class's text, or the same frames of the video. "
+                                     "(`text`, `video`)")
     assert CELLS["use_amp"][0] == "`--use-amp` `--no-use-amp`"
 
 

@@ -58,4 +58,5 @@ def test_the_table_repeats_its_heading_when_a_term_sets_in(capsys):
     table.show({"epoch": 2, "loss_cls": 123.4, "lr_rest": 1e-3, "grad_norm": 9.0, "val_macro_f1": 0.5})
     table.show({"epoch": 3, "loss_ldl": 0.125, "val_cross_entropy": 2.0})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [["epoch", "cls"], ["1", "0.500"], ["2", "123"], ["epoch", "ldl", "val_ce"], ["3", "0.125", "2.000"]]
+    assert lines[:3] == [["epoch", "cls"], ["1", "0.500"], ["2", "123"]]
+    assert lines[3:] == [["epoch", "ldl", "val_ce"], ["3", "0.125", "2.000"]]
