@@ -67,7 +67,8 @@ def _create(name: str, image_size: int, **options) -> nn.Module:
         with torch.no_grad():
             clip.visual.eval()(torch.zeros(1, 3, image_size, image_size))
     except RuntimeError as error:
-        raise UserError(f"--image-size {image_size}: {name} cannot see pictures so small: {first_line(error)}") from None
+        raise UserError(f"--image-size {image_size}: {name} cannot see pictures so small: "
+                        f"{first_line(error)}") from None
     return clip
 
 
