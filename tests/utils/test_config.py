@@ -19,6 +19,7 @@ WRONG = [
     (LossConfig, dict(mixup_alpha=-1)), (LossConfig, dict(ldl_target_mass=1)), (LossConfig, dict(ldl_temperature=0.0)),
     (LossConfig, dict(moco_t=0)), (LossConfig, dict(lambda_mi=-1)), (LossConfig, dict(lambda_dc=-1)),
     (LossConfig, dict(lambda_moco=-1)), (LossConfig, dict(dc_rows=-1)), (LossConfig, dict(mi_ramp=-1)),
+    (DataConfig, dict(image_size=15)), (DataConfig, dict(sampler_power=-1)), (TrainConfig, dict(gamma=-1)),
     (TrainConfig, dict(epochs=0)), (TrainConfig, dict(accumulate=0)), (TrainConfig, dict(ema=1)),
     (TrainConfig, dict(milestones=(3, 2))), (TrainConfig, dict(lr=-1)), (TrainConfig, dict(lr_adapter=float("nan"))),
     (TrainConfig, dict(weight_decay=-1)), (TrainConfig, dict(grad_clip=-1)), (TrainConfig, dict(seed=-1)),
@@ -33,9 +34,13 @@ def test_a_value_out_of_range_is_named_by_its_flag(section, settings):
 
 
 def test_values_on_the_edge_are_taken():
-    DataConfig(val_fraction=0, centre_crop=1, num_workers=0, reader_timeout=0)
-    LossConfig(label_smoothing=0, moco_m=1, ldl_temperature="auto", lambda_mi=0, mixup_alpha=0)
-    TrainConfig(lr=0, grad_clip=0, ema=0, milestones=(2, 2))
+    for section, settings in (
+        (DataConfig, dict(val_fraction=0, centre_crop=1, num_workers=0, reader_timeout=0, sampler_power=0, image_size=16)),
+        (LossConfig, dict(label_smoothing=0, moco_m=1, ldl_temperature="auto", lambda_mi=0, mixup_alpha=0)),
+        (TrainConfig, dict(lr=0, gamma=0, grad_clip=0, ema=0, milestones=(2, 2))),
+    ):
+        taken = section(**settings)
+        assert {name: getattr(taken, name) for name in settings} == settings
 
 
 def test_every_setting_has_a_line_of_help_and_no_two_share_a_name():
