@@ -20,17 +20,15 @@ from utils.config import Config, flag
 from utils.errors import UserError
 from utils.objective import build_objective
 from utils.precision import choose_device, choose_precision
-from utils.prediction import Predictions, predict
+from utils.prediction import predict
 from utils.recipe import load_config, save_config
 from utils.report import write_report
-from utils.results import describe, read_metrics, summarise, write_metrics, write_predictions
+from utils.results import read_metrics, summarise, write_metrics, write_predictions
 from utils.run_folder import FREE_TO_CHANGE, RunLog, open_run, run_to_resume
 from utils.tally import Tally
+from utils.tasks import build_task
 
 log = logging.getLogger("camxuc")
-
-FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen to learn in some 30 epochs
-
 
 def train(recipe: str, flags: list[str]) -> None:
     """Train, choose on validation, score test once, write the report."""
@@ -51,14 +49,11 @@ def train(recipe: str, flags: list[str]) -> None:
 
 
 def build_trainer(config: Config, run_dir: Path) -> Trainer:
-    if config.model.clip_pretrained == "none" and config.train.lr_image_encoder < FROM_SCRATCH:
-        log.warning("--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder %g; "
-                    "configs/demo.yaml has settings that do", config.train.lr_image_encoder)
-    loaders, classes = build_loaders(config, pin_memory=torch.cuda.is_available())
-    model = build_model(config, classes)
+    loaders, labels = build_loaders(config, run_dir)
+    model = build_model(config, labels)
     with torch.no_grad():
-        objective = build_objective(config.loss, model.class_features())
-    return Trainer(config, model, objective, loaders, classes, run_dir)
+        objective = build_objective(config, model.class_features(), labels)
+    return Trainer(config, build_task(config, labels), model, objective, loaders, run_dir)
 
 
 def finish(trainer: Trainer, run_dir: Path) -> None:
@@ -66,29 +61,16 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     trainer.load_best()
     splits = ("val", "test") if trainer.settings.score_test else ("val",)
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
-    metrics = {split: summarise(*result, trainer.classes) for split, result in results.items()}
+    metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
     predictions = {split: result[0] for split, result in results.items()}
     write_metrics(metrics, run_dir / "metrics.json")
-    write_predictions(predictions, trainer.classes, run_dir / "predictions.csv")
-    save_run_model(trainer.evaluated, trainer.classes, run_dir)
+    write_predictions(predictions, trainer.task, run_dir / "predictions.csv")
+    save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
     for split, scores in metrics.items():
-        log.info("%s", describe(split, scores))
+        log.info("%s", trainer.task.describe(split, scores))
     last = list(results)[-1]
-    report = write_report(run_dir, example_frames(trainer, last, predictions[last]))
-    log.info("report: %s", report)
-
-
-def example_frames(trainer: Trainer, split: str, predictions: Predictions, each: int = 2) -> dict[str, torch.Tensor]:
-    """Frames (S, T, 3, H, W) as the network sees them, by clip: for each class its surest hits and errors."""
-    sure, predicted = predictions.probabilities.max(dim=-1)
-    chosen = []
-    for label in range(len(trainer.classes)):
-        for right in (True, False):
-            of_class = (predictions.targets == label) & ((predicted == label) == right)
-            places = of_class.nonzero().flatten()
-            chosen += places[sure[places].argsort(descending=True)][:each].tolist()
-    wanted = {predictions.ids[place] for place in chosen}
-    return trainer.loaders[split].frames(wanted)
+    shown = trainer.loaders[last].examples(trainer.task.worth_showing(predictions[last]))
+    log.info("report: %s", write_report(run_dir, trainer.task, predictions[last], shown))
 
 
 def evaluate(run: str, flags: list[str]) -> None:
@@ -101,19 +83,18 @@ def evaluate(run: str, flags: list[str]) -> None:
     config = load_config(str(run_dir / "config.yaml"), flags)
     changed = changed_for_eval(trained, config)
     metrics = read_metrics(run_dir / "metrics.json")
-    model, classes = load_run_model(run_dir, config)
-    loaders, found = build_loaders(config, augmented=False)
+    model, labels = load_run_model(run_dir, config)
+    loaders, _ = build_loaders(config, run_dir, labels)
     if split not in loaders:
         raise UserError(f"{run}: its recipe has no {split} split")
-    if found != classes:
-        raise UserError(f"{run}: was trained on {', '.join(classes)}; the data have {', '.join(found)}")
+    task = build_task(config, labels)
     device = choose_device(config.train.device)
-    tally = Tally(split, loaders[split].size, config.data.max_bad_clips)
+    tally = Tally(split, loaders[split].size, config.data.max_bad_clips, loaders[split].unit)
     dtype = choose_precision(config.train, device).dtype
     predictions = predict(model.to(device), loaders[split].epoch(0), device, tally, dtype)
-    scores = summarise(predictions, tally, classes)
+    scores = summarise(predictions, tally, task)
     print(tally)
-    print(describe(split, scores))
+    print(task.describe(split, scores))
     if changed:
         print(f"not written to metrics.json: {', '.join(map(flag, changed))} differ from the run's own")
     else:
@@ -130,7 +111,7 @@ def changed_for_eval(trained: Config, config: Config) -> list[str]:
     changed = [key for key in now if now[key] != then[key] and key not in FREE_TO_CHANGE]
     for key in changed:
         of_data = hasattr(config.data, key) and key != "streams"
-        if not of_data and key not in ("mirror", "use_amp", "amp_dtype"):
+        if not of_data and key not in ("mirror", "mention_threshold", "use_amp", "amp_dtype"):
             raise UserError(f"eval {flag(key)}: the run was trained with {then[key]}, and its weights go with that")
     return changed
 

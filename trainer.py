@@ -17,32 +17,31 @@ from utils.config import Config
 from utils.errors import UserError
 from utils.interrupt import Interrupt, Interrupted
 from utils.meter import Meter
-from utils.metrics import score
-from utils.mixup import mixup
-from utils.objective import LossReport, Objective
+from utils.objective import Objective
 from utils.optimizer import build_optimizer
 from utils.precision import choose_device, choose_precision
 from utils.prediction import Predictions, predict
 from utils.results import EpochTable, write_history
 from utils.schedules import learning_rate_factor
 from utils.seeding import STEP, seed_torch
-from utils.structures import Batch, Output
+from utils.structures import Batch
 from utils.tally import Tally
+from utils.tasks import Task
 
 log = logging.getLogger("camxuc")
 
-MEANS = ("loss", "accuracy", "grad", "skipped", "weight")  # the order of what is metered, by first word
+MEANS = ("loss", "accuracy", "grad", "skipped", "weight")  # come first of what is metered, by first word
 
 
 class Trainer:
-    """Trains `model` on loaders["train"], keeping the weights with the best UAR on loaders["val"].
+    """Trains `model` on loaders["train"], keeping the weights that the task scores best on loaders["val"].
 
     All that training depends on is in `state_dict`; a run that goes on from it equals one never stopped.
     """
 
-    def __init__(self, config: Config, model: nn.Module, objective: Objective, loaders: dict, classes: list[str],
+    def __init__(self, config: Config, task: Task, model: nn.Module, objective: Objective, loaders: dict,
                  run_dir: Path):
-        self.config, self.settings, self.classes, self.run_dir = config, config.train, classes, run_dir
+        self.config, self.settings, self.task, self.run_dir = config, config.train, task, run_dir
         self.device = choose_device(self.settings.device)
         self.precision = choose_precision(self.settings, self.device)
         self.model, self.objective, self.loaders = model.to(self.device), objective.to(self.device), loaders
@@ -52,7 +51,7 @@ class Trainer:
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
         self.meter, self.tally = Meter(), self._tally("train")
         self.history: list[dict] = []
-        self.best = {"uar": -1.0, "epoch": -1}
+        self.best = {"score": -1.0, "epoch": -1}
         self.said: dict[str, str] = {}
         self.interrupt = Interrupt()
 
@@ -110,12 +109,12 @@ class Trainer:
         clips = sum(map(len, batches))
         self._set_learning_rates(epoch)
         for batch in batches:
-            batch = mixup(batch.to(self.device), self.config.loss.mixup_alpha, stream)
+            batch = self.task.prepare(batch.to(self.device), stream)
             with torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None):
                 output = self.model(batch)
             report = self.objective(output, batch, epoch)
             self.scaler.scale(report.total * (len(batch) / clips)).backward()
-            self._note(report, output, batch)
+            self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
         self._note_norm(norm, batches)
@@ -138,16 +137,6 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
 
-    def _note(self, report: LossReport, output: Output, batch: Batch) -> None:
-        """Add a batch to the epoch's means; accuracy under mixup is scored with its lam."""
-        predicted = output.logits.argmax(dim=-1)
-        accuracy = (predicted == batch.targets).float().mean()
-        if batch.other_targets is not None:
-            accuracy = batch.lam * accuracy + (1 - batch.lam) * (predicted == batch.other_targets).float().mean()
-        parts = {f"loss_{name}": value for name, value in report.parts.items()}
-        weights = {f"weight_{name}": value for name, value in report.weights.items()}
-        self.meter.add({"loss": report.total, **parts, "accuracy": accuracy, **weights}, len(batch))
-
     def _note_norm(self, norm: Tensor, batches: list[Batch]) -> None:
         finite = bool(torch.isfinite(norm))
         if finite:
@@ -163,15 +152,15 @@ class Trainer:
         """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""
         self._say(self.tally)
         predictions, _ = self.evaluate("val")
-        scores = score(predictions.probabilities, predictions.targets, self.classes)
+        scores = self.task.score(predictions)
         rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
-        row = {"epoch": self.epoch + 1, **self._means(), "val_cross_entropy": predictions.cross_entropy,
-               **{f"val_{name}": scores[name] for name in ("war", "uar", "macro_f1")}, **rates, "seconds": seconds}
+        row = {"epoch": self.epoch + 1, **self._means(),
+               **{f"val_{name}": scores[name] for name in self.task.columns}, **rates, "seconds": seconds}
         self.history.append(row)
         self.epoch, self.batch = self.epoch + 1, 0
         self.meter, self.tally = Meter(), self._tally("train")
-        if scores["uar"] > self.best["uar"]:
-            self.best = {"uar": scores["uar"], "epoch": self.epoch}
+        if scores[self.task.best_by] > self.best["score"]:
+            self.best = {"score": scores[self.task.best_by], "epoch": self.epoch}
             checkpoint.save({"model": self.evaluated.state_dict(), **self.best}, self.folder / "best.pt")
         write_history(self.history, self.run_dir / "history.csv")
         self.save()
@@ -180,7 +169,8 @@ class Trainer:
     def _means(self) -> dict[str, float]:
         """The epoch's, in the same order whenever a term sets in."""
         means = self.meter.means()
-        return {name: means[name] for name in sorted(means, key=lambda name: (MEANS.index(name.split("_")[0]), name))}
+        place = {word: number for number, word in enumerate(MEANS)}
+        return {name: means[name] for name in sorted(means, key=lambda n: (place.get(n.split("_")[0], len(MEANS)), n))}
 
     def evaluate(self, split: str) -> tuple[Predictions, Tally]:
         """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
@@ -229,7 +219,7 @@ class Trainer:
         checkpoint.save(self.state_dict(), self.folder / "last.pt")
 
     def load_best(self) -> None:
-        """Take the weights with the best validation UAR."""
+        """Take the weights with the best validation score."""
         self.evaluated.load_state_dict(checkpoint.load(self.folder / "best.pt")["model"])
 
     def state_dict(self) -> dict:

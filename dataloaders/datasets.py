@@ -9,7 +9,7 @@ from pathlib import Path
 from dataloaders.clips import Clip
 from dataloaders.demo import generate_demo
 from dataloaders.lists import read_daisee, read_lists, scan_folders
-from utils.config import DataConfig
+from utils.config import VideoDataConfig
 from utils.errors import UserError
 from utils.seeding import SPLIT, generator
 
@@ -29,7 +29,7 @@ class Splits:
     clips: dict[str, list[Clip]]
 
 
-def load_splits(config: DataConfig, seed: int) -> Splits:
+def load_splits(config: VideoDataConfig, seed: int) -> Splits:
     """The clips of every split that the recipe names; `train` and `val` are always there.
 
     Raises:
@@ -68,7 +68,7 @@ def stratified(clips: list[Clip], fraction: float, seed: int) -> set[int]:
     return chosen
 
 
-def root_of(config: DataConfig) -> Path:
+def root_of(config: VideoDataConfig) -> Path:
     if config.root_dir is None:
         raise UserError(f"{config.dataset}: give the data set's folder with --root-dir")
     if config.root_dir.suffix.lower() == ".zip":
@@ -78,7 +78,7 @@ def root_of(config: DataConfig) -> Path:
     return config.root_dir
 
 
-def annotations(config: DataConfig, root: Path) -> dict[str, Path]:
+def annotations(config: VideoDataConfig, root: Path) -> dict[str, Path]:
     """The list file of each split that has one, looked for under the root and then where it is said."""
     named = {split: getattr(config, f"{split}_annotation") for split in SPLITS}
     return {split: find_file(path, root, f"--{split}-annotation") for split, path in named.items() if path}
@@ -91,7 +91,7 @@ def find_file(path: Path, root: Path | None, flag: str) -> Path:
     raise UserError(f"{flag} {path}: no such file" + (f", nor is it under {root}" if root else ""))
 
 
-def listed(classes: list[str], config: DataConfig, seed: int) -> Splits:
+def listed(classes: list[str], config: VideoDataConfig, seed: int) -> Splits:
     """List files; without any, folder names (CAER, CAER-S, RAER)."""
     root = root_of(config)
     lists = annotations(config, root)
@@ -125,7 +125,7 @@ def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -
     return found
 
 
-def daisee(config: DataConfig, seed: int) -> Splits:
+def daisee(config: VideoDataConfig, seed: int) -> Splits:
     root = root_of(config)
     clips = {}
     for split, path in annotations(config, root).items():
@@ -137,20 +137,20 @@ def daisee(config: DataConfig, seed: int) -> Splits:
     return Splits([f"{level} {config.target}" for level in LEVELS], clips)
 
 
-def fer2013(config: DataConfig, seed: int) -> Splits:
+def fer2013(config: VideoDataConfig, seed: int) -> Splits:
     """Its `validation` folder is the public test set, so it is `test` here: read once, after training."""
     root = root_of(config)
     return Splits(CAER, folders(root, {"train": ("train",), "test": ("validation",)}, CAER))
 
 
-def demo(config: DataConfig, seed: int) -> Splits:
+def demo(config: VideoDataConfig, seed: int) -> Splits:
     if config.root_dir is None:
         raise UserError("demo: --root-dir is where its videos are written")
     generate_demo(config.root_dir)
     return listed(CAER, config, seed)
 
 
-DATASETS: dict[str, Callable[[DataConfig, int], Splits]] = {
+DATASETS: dict[str, Callable[[VideoDataConfig, int], Splits]] = {
     "caer": lambda config, seed: listed(CAER, config, seed),
     "caer_s": lambda config, seed: listed(CAER, config, seed),
     "raer": lambda config, seed: listed(RAER, config, seed),

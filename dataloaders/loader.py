@@ -2,41 +2,27 @@
 
 import multiprocessing
 import signal
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from dataloaders.order import Draw, Order
-from dataloaders.video import BadSample, Sample
 from utils.errors import UserError, first_line
 from utils.structures import Batch
 
 
-def collate(samples: list[Sample | BadSample]) -> Batch:
-    """Stack what could be read; the rest is named in `bad`. All may be bad: then the batch is empty."""
-    good = [sample for sample in samples if isinstance(sample, Sample)]
-    context = [sample.context for sample in good if sample.context is not None]
-    return Batch(
-        targets=torch.tensor([sample.target for sample in good], dtype=torch.int64),
-        ids=[sample.id for sample in good],
-        face=torch.stack([sample.face for sample in good]) if good else None,
-        context=torch.stack(context) if context else None,
-        notes=sum((sample.notes for sample in good), Counter()),
-        bad=[(sample.id, sample.reason) for sample in samples if isinstance(sample, BadSample)],
-    )
-
-
 class Loader:
-    """Iterates over an Order's batches of a data set.
+    """Iterates over an Order's batches of a data set, which has `ids` and gives a sample for a Draw.
 
     Args:
+        collate: makes a Batch of samples.
         timeout: seconds to wait for a batch; then the clips still being read are named and the run stops.
             Needs worker processes: nothing can interrupt a reader in the main one.
     """
 
-    def __init__(self, dataset: Dataset, order: Order, num_workers: int, timeout: float, pin_memory: bool = False):
+    def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
+                 timeout: float, pin_memory: bool = False):
         self.dataset, self.order, self.timeout = dataset, order, timeout
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
@@ -58,22 +44,18 @@ class Loader:
 
     @property
     def size(self) -> int:
-        """Clips in the split."""
+        """Samples in the split."""
         return len(self.dataset)
 
     @property
     def unit(self) -> str:
-        """What an epoch goes through: all clips once, or draws of them."""
-        return "clips" if self.order.weights is None else "draws"
+        """What an epoch goes through: all samples once, or draws of them."""
+        return self.dataset.unit if self.order.once else "draws"
 
-    def frames(self, ids: set[str]) -> dict[str, torch.Tensor]:
-        """What the network sees of some clips: (S, T, 3, H, W) uint8, the face stream and then the context."""
-        found = {}
-        for index, clip in enumerate(self.dataset.clips):
-            sample = self.dataset[Draw(0, index, 0)] if clip.id in ids else None
-            if isinstance(sample, Sample):
-                found[clip.id] = torch.stack([s for s in (sample.face, sample.context) if s is not None])
-        return found
+    def examples(self, ids: set[str]) -> dict:
+        """What some samples look like to a person, by id."""
+        return {name: example for index, name in enumerate(self.dataset.ids)
+                if name in ids and (example := self.dataset.example(index)) is not None}
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from number `start` on.
@@ -85,7 +67,7 @@ class Loader:
         try:
             yield from self._loader
         except RuntimeError as error:
-            clips = ", ".join(self.dataset.clips[i].id for i in self._reading.tolist() if i >= 0)
+            clips = ", ".join(self.dataset.ids[i] for i in self._reading.tolist() if i >= 0)
             if "timed out" in str(error):
                 _end_workers()
                 raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None

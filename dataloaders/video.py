@@ -15,8 +15,9 @@ from dataloaders.crops import FACE_BOX, crop_to, cut, face_region, letterbox, vi
 from dataloaders.order import Draw
 from dataloaders.readers import Frames, read_clip
 from dataloaders.sampling import tsn_indices
-from utils.config import DataConfig
+from utils.config import VideoDataConfig
 from utils.seeding import AUGMENT, generator
+from utils.structures import Batch
 
 # One stream of random numbers for each, so that none depends on what another drew.
 SAMPLING, FACE, CONTEXT = range(3)
@@ -44,10 +45,13 @@ class BadSample:
 class VideoDataset(Dataset):
     """Clips of one split. What it gives for a Draw depends on the draw, the seed and the files only."""
 
-    def __init__(self, clips: list[Clip], config: DataConfig, seed: int, training: bool,
+    unit = "clips"
+
+    def __init__(self, clips: list[Clip], config: VideoDataConfig, seed: int, training: bool,
                  faces: Boxes | None = None, bodies: Boxes | None = None):
         self.clips, self.config, self.seed, self.training = clips, config, seed, training
         self.faces, self.bodies = faces, bodies
+        self.ids = [clip.id for clip in clips]
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -74,6 +78,11 @@ class VideoDataset(Dataset):
             notes += context_notes
             context = self._finish(context, stream(CONTEXT))
         return Sample(clip.id, clip.label, self._finish(face, stream(FACE)), context, notes)
+
+    def example(self, index: int) -> Tensor | None:
+        """What the network sees of a clip: (S, T, 3, H, W) uint8, the face stream and then the context."""
+        sample = self[Draw(0, index, 0)]
+        return torch.stack([s for s in (sample.face, sample.context) if s is not None]) if _readable(sample) else None
 
     def _face(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
         """(T, S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
@@ -110,3 +119,21 @@ class VideoDataset(Dataset):
         if stream is not None:
             frames = draw_augmentation(stream, self.config.augment, self.config.random_erasing)(frames)
         return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+
+
+def _readable(sample: Sample | BadSample) -> bool:
+    return isinstance(sample, Sample)
+
+
+def collate_clips(samples: list[Sample | BadSample]) -> Batch:
+    """Stack what could be read; the rest is named in `bad`. All may be bad: then the batch is empty."""
+    good = [sample for sample in samples if _readable(sample)]
+    context = [sample.context for sample in good if sample.context is not None]
+    return Batch(
+        targets=torch.tensor([sample.target for sample in good], dtype=torch.int64),
+        ids=[sample.id for sample in good],
+        face=torch.stack([sample.face for sample in good]) if good else None,
+        context=torch.stack(context) if context else None,
+        notes=sum((sample.notes for sample in good), Counter()),
+        bad=[(sample.id, sample.reason) for sample in samples if not _readable(sample)],
+    )

@@ -1,25 +1,37 @@
 """The networks. Tensors in, an Output out."""
 
-from dataclasses import replace
+import logging
 from pathlib import Path
 
 from torch import nn
 
+from models.aspects import ReviewReader
 from models.clip import load_clip
 from models.recogniser import VideoRecogniser
+from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
 from models.texts import class_texts
 from models.weights import load_weights, read_about, save_run_model
-from utils.config import Config
+from utils.config import Config, TextConfig, VideoConfig
+from utils.errors import UserError
 from utils.seeding import INITIAL, seed_torch
+from utils.structures import Labels
 
 __all__ = ["build_model", "load_run_model", "save_run_model"]
 
+log = logging.getLogger("camxuc")
 
-def video(config: Config, classes: list[str], quick_gelu: bool) -> VideoRecogniser:
-    clip = load_clip(config.model.clip_model, config.model.clip_pretrained, config.data.image_size, quick_gelu)
+FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen to learn in some 30 epochs
+
+
+def video(config: VideoConfig, labels: Labels, about: dict) -> VideoRecogniser:
+    pretrained = "none" if about else config.model.clip_pretrained
+    if not about and pretrained == "none" and config.train.lr_image_encoder < FROM_SCRATCH:
+        log.warning("--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder %g; "
+                    "configs/demo.yaml has settings that do", config.train.lr_image_encoder)
+    clip = load_clip(config.model.clip_model, pretrained, config.data.image_size, about.get("quick_gelu", False))
     return VideoRecogniser(
         clip,
-        class_texts(classes, config.model.text_type),
+        class_texts(labels.classes, config.model.text_type),
         config.model,
         two_streams=config.data.streams == "both",
         keys=config.loss.moco_keys if config.loss.use_moco and config.loss.lambda_moco else "none",
@@ -28,23 +40,38 @@ def video(config: Config, classes: list[str], quick_gelu: bool) -> VideoRecognis
     )
 
 
-MODELS = {"video": video}
+def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
+    settings = config.model
+    encoder = encoder_of(config_of(about["encoder"])) if about else load_encoder(settings.encoder, settings.vocab_size)
+    if config.data.max_tokens > (limit := longest_input(encoder.config)):
+        raise UserError(f"--max-tokens {config.data.max_tokens}: {settings.encoder} reads {limit} at most")
+    if config.train.freeze_embeddings:
+        encoder.get_input_embeddings().requires_grad_(False)
+    return ReviewReader(encoder, labels, settings, mentions=config.loss.unmentioned == "ignore",
+                        trainable_encoder=config.train.lr_encoder > 0)
 
 
-def build_model(config: Config, classes: list[str], quick_gelu: bool = False) -> nn.Module:
-    """The network that the recipe names, for `classes`; its random weights depend on the seed alone."""
+MODELS = {"video": video, "text": text}
+
+
+def build_model(config: Config, labels: Labels, about: dict | None = None) -> nn.Module:
+    """The network that the recipe names; its random weights depend on the seed alone.
+
+    Args:
+        about: of a run's saved weights, which are to be loaded afterwards: then no others are.
+    """
     seed_torch(config.train.seed, INITIAL)
-    return MODELS[config.model.model](config, classes, quick_gelu)
+    return MODELS[config.model.model](config, labels, about or {})
 
 
-def load_run_model(run_dir: Path, config: Config) -> tuple[nn.Module, list[str]]:
-    """The network of a finished run with its best weights, and the class names; nothing is downloaded.
+def load_run_model(run_dir: Path, config: Config) -> tuple[nn.Module, Labels]:
+    """The network of a finished run with its best weights, and what it decides; nothing is downloaded.
 
     Raises:
         UserError: the run has no weights, or they do not fit `config`.
     """
     about = read_about(run_dir)
-    config = replace(config, model=replace(config.model, clip_pretrained="none"))
-    model = build_model(config, about["classes"], about["quick_gelu"])
+    labels = Labels(**about.pop("labels"))
+    model = build_model(config, labels, about)
     load_weights(model, run_dir)
-    return model, about["classes"]
+    return model, labels

@@ -50,7 +50,7 @@ class VideoRecogniser(nn.Module):
     Args:
         clip: an open_clip model with `.visual` and `.text`.
         texts: C lists of K texts.
-        settings: ModelConfig.
+        settings: VideoModelConfig.
         two_streams: face and context, or the face alone.
         momentum: of the key side, and `keys` what it encodes: "text", "video" or "none".
         trainable_image: whether the image tower learns; if not, its batch statistics stand still too.
@@ -61,7 +61,7 @@ class VideoRecogniser(nn.Module):
         super().__init__()
         self.temperature, self.keys, self.momentum = settings.temperature, keys, momentum
         self.trainable_image, self.mirror = trainable_image, settings.mirror
-        self.quick_gelu = has_quick_gelu(clip)  # which the weights alone do not tell
+        self.quick_gelu = has_quick_gelu(clip)
         self.text_tower = TextTower(clip.text)
         self.prompts = PromptLearner(
             self.text_tower, texts, settings.contexts_number, settings.class_token_position,
@@ -93,6 +93,10 @@ class VideoRecogniser(nn.Module):
     def class_features(self) -> dict[str, Tensor]:
         """The text features of the classes, (C, D) each: from the learned and from the hand-crafted prompts."""
         return {"learned": self.prompts(self.text_tower), "handcrafted": self.handcrafted}
+
+    def about(self) -> dict:
+        """What is needed to build the network around saved weights, and they alone do not tell."""
+        return {"quick_gelu": self.quick_gelu}
 
     @torch.no_grad()
     def _keys(self, batch: Batch) -> Tensor | None:

@@ -1,6 +1,7 @@
 """A run's best weights: model.safetensors, and what must be known to build the network around them."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -8,19 +9,21 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from utils.errors import UserError, first_line
+from utils.structures import Labels
 
 FILE = "model.safetensors"
 
 
-def save_run_model(model: nn.Module, classes: list[str], run_dir: Path) -> None:
-    """Write the weights, with the class names and CLIP's activation beside them."""
+def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> None:
+    """Write the weights, with what they decide and what is needed to build the network around them."""
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    about = {"classes": json.dumps(classes), "quick_gelu": json.dumps(model.quick_gelu)}
-    (run_dir / FILE).write_bytes(save(weights, metadata=about))  # save_file would leave it unreadable to others
+    about = {"labels": asdict(labels), **model.about()}
+    metadata = {name: json.dumps(value) for name, value in about.items()}
+    (run_dir / FILE).write_bytes(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
 
 
 def read_about(run_dir: Path) -> dict:
-    """`classes` and `quick_gelu` of a run's weights.
+    """What `save_run_model` wrote beside the weights: `labels`, and what the network says of itself.
 
     Raises:
         UserError: the run has no weights, or the file is damaged or not one of ours.
@@ -30,10 +33,12 @@ def read_about(run_dir: Path) -> dict:
         raise UserError(f"{path}: no such file; give the folder of a finished run")
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-        return {name: json.loads(about[name]) for name in ("classes", "quick_gelu")}
-    except (SafetensorError, KeyError, ValueError) as error:
+            about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+    except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not the weights of a run: {first_line(error)}") from None
+    if "labels" not in about:
+        raise UserError(f"{path}: not the weights of a run: does not say its classes")
+    return about
 
 
 def load_weights(model: nn.Module, run_dir: Path) -> None:

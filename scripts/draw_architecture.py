@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Line
 
-from utils.config import LossConfig
+from utils.config import VideoLossConfig
 
 OUT = Path(__file__).parent.parent / "docs" / "architecture.svg"
 WIDTH, HEIGHT = 900, 892
@@ -24,7 +24,7 @@ SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "architecture", "font.family
 
 # The names of utils.objective.TERMS, as they are drawn.
 LABELS = {"cls": "LSR2", "ldl": "SemanticLDL", "mi": "MI", "dc": "DC", "moco": "MoCo"}
-DEFAULTS = LossConfig()
+DEFAULTS = VideoLossConfig()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.config import Config
+from utils.config import VideoConfig
 
 RECIPE = """\
 dataset: caer
@@ -71,7 +71,7 @@ def recipe(caer, micro, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def configure(recipe) -> Callable[..., Config]:
+def configure(recipe) -> Callable[..., VideoConfig]:
     """The recipe's Config with flags, given as one string."""
     from utils.recipe import load_config
 

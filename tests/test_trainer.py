@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from main import build_trainer
 from trainer import Trainer
 from utils import checkpoint
-from utils.config import Config, DataConfig, LossConfig, TrainConfig
+from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoTrainConfig
 from utils.errors import UserError
-from utils.metrics import score
+from utils.tasks.clip_metrics import score
 from utils.objective import LossReport
 from utils.structures import Batch, Output
 
@@ -223,9 +223,9 @@ class Listed:
 def counting(tmp_path):
     def make(train: Listed, val: Listed, slope: float = 1.0, mixup: float = 0.0, bad: float = 0.5,
              **settings) -> Trainer:
-        settings = TrainConfig(**dict(lr=1.0, warmup_epochs=0, milestones=(10**6,), use_amp=False, device="cpu",
+        settings = VideoTrainConfig(**dict(lr=1.0, warmup_epochs=0, milestones=(10**6,), use_amp=False, device="cpu",
                                       epochs=5) | settings)
-        config = Config(train=settings, loss=LossConfig(mixup_alpha=mixup), data=DataConfig(max_bad_clips=bad))
+        config = VideoConfig(train=settings, loss=VideoLossConfig(mixup_alpha=mixup), data=VideoDataConfig(max_bad_clips=bad))
         classes = [f"c{i}" for i in range(32)]
         return Trainer(config, Counting(), Descent(slope), {"train": train, "val": val}, classes, tmp_path)
 

@@ -14,11 +14,13 @@ from utils.tally import Tally
 
 @dataclass
 class Predictions:
-    """Of N clips, in the order of the split."""
+    """Of N samples, in the order of the split."""
 
     ids: list[str]
-    targets: Tensor  # (N,)
-    logits: Tensor  # (N, C)
+    targets: Tensor  # (N,), or (N, A) of reviews
+    logits: Tensor  # (N, C), or (N, A, S)
+    mention: Tensor | None = None  # (N, A) logits
+    embedding: Tensor | None = None  # (N, D)
 
     @property
     def probabilities(self) -> Tensor:
@@ -26,7 +28,12 @@ class Predictions:
 
     @property
     def cross_entropy(self) -> float:
-        return float(F.cross_entropy(self.logits, self.targets))
+        """Mean over the targets that are classes."""
+        known = self.targets >= 0
+        return float(F.cross_entropy(self.logits[known], self.targets[known]))
+
+
+KEPT = ("logits", "mention", "embedding")  # of an Output
 
 
 @torch.no_grad()
@@ -39,7 +46,7 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
     """
     was_training = model.training
     model.eval()
-    ids, targets, logits = [], [], []
+    ids, targets, kept = [], [], {name: [] for name in KEPT}
     for batch in batches:
         tally.add(batch)
         if not len(batch):
@@ -48,8 +55,10 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
             output = model(batch.to(device))
         ids += batch.ids
         targets.append(batch.targets)
-        logits.append(output.logits.float().cpu())
+        for name, parts in kept.items():
+            if (part := getattr(output, name)) is not None:
+                parts.append(part.float().cpu())
     model.train(was_training)
     if not ids:
-        raise UserError(f"{tally.split}: no clip could be read")
-    return Predictions(ids, torch.cat(targets), torch.cat(logits))
+        raise UserError(f"{tally.split}: nothing could be read")
+    return Predictions(ids, torch.cat(targets), **{name: torch.cat(parts) for name, parts in kept.items() if parts})

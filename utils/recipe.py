@@ -3,20 +3,21 @@
 import contextlib
 import difflib
 import io
+import logging
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tyro
 import yaml
 
-from utils.config import Config, DataConfig, LossConfig, ModelConfig, TrainConfig, flag
+from utils.config import CONFIGS, Config, flag
 from utils.errors import UserError
 
+log = logging.getLogger("camxuc")
+
 RECIPES = Path(__file__).parent.parent / "configs"
-SECTIONS = (DataConfig, ModelConfig, LossConfig, TrainConfig)
-SETTINGS = {f.name: section for section in SECTIONS for f in fields(section)}  # key: its section
-KEYS = tuple(SETTINGS)
 
 
 def load_config(recipe: str, flags: list[str] = ()) -> Config:
@@ -26,11 +27,34 @@ def load_config(recipe: str, flags: list[str] = ()) -> Config:
         recipe: the name of a file in configs/, or the path of a YAML file.
         flags: command-line words, e.g. ["--epochs", "5"].
     Raises:
-        UserError: no such recipe, an unknown key or flag (the nearest known one is named), a bad value.
+        UserError: no such recipe, an unknown key or flag (the nearest known one is named), a bad value, or
+            one that does nothing beside the others.
     """
     path = _find(recipe)
-    config = _parse(_read_yaml(path), Config(recipe=path.stem), where=str(path))
-    return _parse(list(flags), config, where="command line")
+    settings = _read_yaml(path)
+    task = settings.get("model", "video")
+    if task not in CONFIGS:
+        raise UserError(f"{path}: model: {task!r} must be one of {', '.join(CONFIGS)}")
+    config = _parse(_words(settings, CONFIGS[task], path), CONFIGS[task](recipe=path.stem), where=str(path))
+    if idle := config.unused().keys() & settings.keys():
+        raise UserError(f"{path}: {_idle(idle, config)}")
+    return _add_flags(list(flags), config, set(settings))
+
+
+def _add_flags(flags: list[str], config: Config, in_file: set[str]) -> Config:
+    """The Config with flags; a flag that does nothing is an error, a key put out of use by a flag is told."""
+    changed = _parse(flags, config, where="command line")
+    given = {word.lstrip("-").partition("=")[0].replace("-", "_") for word in flags if word.startswith("--")}
+    given |= {name.removeprefix("no_") for name in given}
+    if idle := changed.unused().keys() & given:
+        raise UserError(f"command line: {_idle(idle, changed)}")
+    if idle := (changed.unused().keys() - config.unused().keys()) & in_file:
+        log.warning("no longer used: %s", _idle(idle, changed))
+    return changed
+
+
+def _idle(keys: set[str], config: Config) -> str:
+    return "; ".join(f"{key}: {config.unused()[key]}" for key in sorted(keys))
 
 
 def save_config(config: Config, path: Path) -> None:
@@ -49,24 +73,31 @@ def _find(recipe: str) -> Path:
     return path
 
 
-def _read_yaml(path: Path) -> list[str]:
-    """The YAML's settings as the flags that would say the same."""
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):
         raise UserError(f"{path}: must hold `key: value` lines, not a {type(settings).__name__}")
-    words = []
+    return settings
+
+
+def _words(settings: dict[str, Any], task: type[Config], path: Path) -> list[str]:
+    """The YAML's settings as the flags that would say the same."""
+    words, known = [], task.settings()
     for key, value in settings.items():
-        if key not in KEYS:
-            raise UserError(f"{path}: unknown key {key!r}{_nearest(str(key), KEYS)}")
-        if isinstance(getattr(SETTINGS[key], key), bool) and not isinstance(value, bool):
+        name = task.SYNONYMS.get(key, key)
+        if name not in known:
+            raise UserError(f"{path}: unknown key {key!r}{_nearest(str(key), known)}")
+        if name != key and name in settings:
+            raise UserError(f"{path}: {key} is another name of {name}; keep one of them")
+        if isinstance(getattr(known[name], name), bool) and not isinstance(value, bool):
             raise UserError(f"{path}: {key}: {value!r} must be true or false")
         if isinstance(value, bool):
-            words.append(flag(key) if value else "--no-" + flag(key)[2:])
+            words.append(flag(name) if value else "--no-" + flag(name)[2:])
         else:
-            words += [flag(key), *map(str, value if isinstance(value, list) else [value])]
+            words += [flag(name), *map(str, value if isinstance(value, list) else [value])]
     return words
 
 
@@ -75,15 +106,15 @@ def _parse(words: list[str], default: Config, where: str) -> Config:
     said = io.StringIO()
     try:
         if "--help" in words or "-h" in words:
-            return tyro.cli(Config, prog=f"main.py train {default.recipe}", args=words, default=default)
+            return tyro.cli(type(default), prog=f"main.py train {default.recipe}", args=words, default=default)
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            config, unknown = tyro.cli(Config, args=words, default=default, return_unknown_args=True)
+            config, unknown = tyro.cli(type(default), args=words, default=default, return_unknown_args=True)
     except SystemExit:
         if not said.getvalue():
             raise  # --help has printed its text
         raise UserError(f"{where}: {_first_sentence(said.getvalue())}") from None
     if unknown:
-        flags = [flag(key) for key in KEYS]
+        flags = [flag(key) for key in default.settings()]
         raise UserError(f"{where}: unknown flag {unknown[0]}{_nearest(unknown[0], flags)}")
     return replace(config, recipe=default.recipe)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.errors import UserError
-from utils.metrics import score
 from utils.prediction import Predictions
 from utils.tally import Tally
+from utils.tasks import Task
 
 
 class EpochTable:
@@ -44,10 +44,9 @@ def write_history(rows: list[dict], path: Path) -> None:
         writer.writerows(rows)
 
 
-def summarise(predictions: Predictions, tally: Tally, classes: list[str]) -> dict:
+def summarise(predictions: Predictions, tally: Tally, task: Task) -> dict:
     """A split's entry in metrics.json."""
-    scores = score(predictions.probabilities, predictions.targets, classes)
-    return {**scores, "cross_entropy": predictions.cross_entropy, "shares": tally.shares(), "left_out": dict(tally.bad)}
+    return {**task.score(predictions), "shares": tally.shares(), "left_out": dict(tally.bad)}
 
 
 def write_metrics(metrics: dict[str, dict], path: Path) -> None:
@@ -74,19 +73,11 @@ def read_metrics(path: Path) -> dict[str, dict]:
     return metrics
 
 
-def write_predictions(splits: dict[str, Predictions], classes: list[str], path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["split", "clip", "true", "predicted", *(f"p_{name}" for name in classes)])
-        for split, predictions in splits.items():
-            for clip, target, row in zip(predictions.ids, predictions.targets.tolist(), predictions.probabilities):
-                writer.writerow([split, clip, classes[target], classes[int(row.argmax())], *(f"{p:.6f}" for p in row)])
-
-
-def describe(split: str, scores: dict) -> str:
-    """The line that is read first: scores beside what no look at a clip would give."""
-    line = "  ".join(f"{name} {scores[key]:.3f}" for name, key in
-                     (("WAR", "war"), ("UAR", "uar"), ("macro-F1", "macro_f1")))
-    majority, prior = scores["baselines"]["majority"], scores["baselines"]["prior"]
-    return (f"{split}: {line}  ({scores['clips']} clips; always {majority['class']}: WAR {majority['war']:.3f}, "
-            f"UAR {majority['uar']:.3f}; drawing from the priors: WAR {prior['war']:.3f}, UAR {prior['uar']:.3f})")
+def write_predictions(splits: dict[str, Predictions], task: Task, path: Path) -> None:
+    rows = ({"split": split, **row} for split, predictions in splits.items() for row in task.rows(predictions))
+    first = next(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(first))
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)

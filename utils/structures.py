@@ -1,4 +1,4 @@
-"""The two dataclasses in which data, networks, losses and the trainer meet."""
+"""The dataclasses in which data, networks, losses and the trainer meet."""
 
 from collections import Counter
 from dataclasses import dataclass, field, fields, replace
@@ -6,21 +6,44 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Tensor
 
+# Targets of an aspect; a sentiment's number is 0 or more.
+NOT_MENTIONED, NO_POLARITY = -1, -2
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a task decides.
+
+    `classes` is what one decision chooses among, in label order. A review gets one decision for each of
+    `aspects`, a clip just one; those in `unrated` are only mentioned or not. `counts` are the training cells of
+    each class, as often as they are drawn.
+    """
+
+    classes: list[str]
+    aspects: list[str] = field(default_factory=list)
+    unrated: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
 
 @dataclass
 class Batch:
     """Samples on their way to a network. A task leaves empty what it lacks.
 
+    `targets` of clips are class numbers; of reviews (B, A) a sentiment's number, NOT_MENTIONED or
+    NO_POLARITY (mentioned, without one).
     `face` and `context` are frames (B, T, 3, H, W): uint8 as loaded, float in 0..255 after mixup.
+    `tokens` are padded on the right, where `mask` is 0.
     `other_targets` and `lam` are mixup's: every label-dependent loss is
     lam * L(targets) + (1 - lam) * L(other_targets).
     `notes` counts what the loader did (which crop each clip got), `bad` lists clips left out and why.
     """
 
-    targets: Tensor  # (B,) int64
+    targets: Tensor  # (B,) or (B, A) int64
     ids: list[str]
     face: Tensor | None = None  # (B, T, 3, H, W)
     context: Tensor | None = None  # (B, T, 3, H, W)
+    tokens: Tensor | None = None  # (B, L) int64
+    mask: Tensor | None = None  # (B, L) int64
     other_targets: Tensor | None = None  # (B,) int64
     lam: float = 1.0
     notes: Counter = field(default_factory=Counter)
@@ -48,8 +71,10 @@ class Output:
     video feature per clip (B, D) when they are videos.
     """
 
-    logits: Tensor | None = None  # (B, C)
-    embedding: Tensor | None = None  # (B, D), unit length
+    logits: Tensor | None = None  # (B, C), or (B, A, S) of reviews
+    embedding: Tensor | None = None  # (B, D); of clips of unit length
+    mention: Tensor | None = None  # (B, A), logits of an aspect being mentioned
+    projection: Tensor | None = None  # (B, P), unit length, in training only
     text_features: Tensor | None = None  # (C, D), unit length, learned prompts
     handcrafted: Tensor | None = None  # (C, D), unit length, frozen prompts
     key: Tensor | None = None  # (C, D) or (B, D), unit length

@@ -14,7 +14,7 @@ from dataloaders import build_loaders
 from dataloaders.clips import Clip
 from dataloaders.datasets import CAER, DATASETS, RAER, find_file, load_splits, stratified
 from tests.dataloaders.footage import frame, write_image
-from utils.config import Config, DataConfig
+from utils.config import VideoConfig, VideoDataConfig
 from utils.errors import UserError
 from utils.recipe import load_config
 
@@ -42,7 +42,7 @@ def labels(clips):
 
 def test_labels_by_folder_name(tmp_path):
     root = folders(tmp_path, {"CAER/train": 2, "CAER/validation": 1, "CAER/test": 1})
-    splits = load_splits(DataConfig(dataset="caer", root_dir=root), 0)
+    splits = load_splits(VideoDataConfig(dataset="caer", root_dir=root), 0)
     assert splits.classes == CAER and {split: len(clips) for split, clips in splits.clips.items()} == {
         "train": 14,
         "val": 7,
@@ -56,7 +56,7 @@ def test_lists_stand_under_the_root_or_anywhere(tmp_path):
     (tmp_path / "lists").mkdir()
     inside = listing(root, "train.txt", CAER, base=1)
     outside = tmp_path / "lists" / listing(tmp_path / "lists", "val.txt", CAER, base=1)
-    splits = load_splits(DataConfig(root_dir=root, train_annotation=inside, val_annotation=outside), 0)
+    splits = load_splits(VideoDataConfig(root_dir=root, train_annotation=inside, val_annotation=outside), 0)
     assert (
         [clip.label for clip in splits.clips["train"]]
         == [clip.label for clip in splits.clips["val"]]
@@ -78,14 +78,14 @@ def test_a_list_under_the_root_comes_before_one_in_the_working_folder(tmp_path, 
 def test_two_data_sets_under_one_root_are_not_mixed(tmp_path):
     root = folders(tmp_path, {"A/train": 1, "B/train": 1, "B/validation": 1, "B/test": 1})
     with pytest.raises(UserError, match=r"holds 2 data sets; give one as --root-dir: .*A, .*B$"):
-        load_splits(DataConfig(root_dir=root), 0)
-    assert set(load_splits(DataConfig(root_dir=root / "B"), 0).clips) == {"train", "val", "test"}
+        load_splits(VideoDataConfig(root_dir=root), 0)
+    assert set(load_splits(VideoDataConfig(root_dir=root / "B"), 0).clips) == {"train", "val", "test"}
 
 
 def test_a_split_beside_the_training_folder_is_not_taken_from_another_place(tmp_path):
     root = folders(tmp_path, {"A/train": 2, "B/validation": 1})
     with pytest.raises(UserError, match="no validation clips"):
-        load_splits(DataConfig(root_dir=root), 0)
+        load_splits(VideoDataConfig(root_dir=root), 0)
 
 
 # Holding out
@@ -102,7 +102,7 @@ def test_held_out_share_of_every_class(classes, fraction, seed):
 
 
 def test_validation_is_held_out_of_training(tmp_path):
-    config = DataConfig(root_dir=folders(tmp_path, {"train": 10, "test": 1}), val_fraction=0.3)
+    config = VideoDataConfig(root_dir=folders(tmp_path, {"train": 10, "test": 1}), val_fraction=0.3)
     splits = load_splits(config, 0).clips
     assert labels(splits["val"]) == dict.fromkeys(range(7), 3) and labels(splits["train"]) == dict.fromkeys(
         range(7), 7
@@ -113,7 +113,7 @@ def test_validation_is_held_out_of_training(tmp_path):
 
 
 def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path, caplog):
-    config = DataConfig(root_dir=folders(tmp_path, {"train": 4, "val": 1}), val_fraction=0.5)
+    config = VideoDataConfig(root_dir=folders(tmp_path, {"train": 4, "val": 1}), val_fraction=0.5)
     assert {split: len(clips) for split, clips in load_splits(config, 0).clips.items()} == {
         "train": 28,
         "val": 7,
@@ -127,41 +127,41 @@ def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path, caplog):
 @pytest.mark.parametrize("dataset", sorted(DATASETS))
 def test_no_root(dataset):
     with pytest.raises(UserError, match=f"{dataset}: .*--root-dir"):
-        load_splits(DataConfig(dataset=dataset), 0)
+        load_splits(VideoDataConfig(dataset=dataset), 0)
 
 
 @pytest.mark.parametrize("dataset", sorted(set(DATASETS) - {"demo"}))
 def test_no_such_root(dataset, tmp_path):
     with pytest.raises(UserError, match="--root-dir .*absent: no such folder"):
-        load_splits(DataConfig(dataset=dataset, root_dir=tmp_path / "absent"), 0)
+        load_splits(VideoDataConfig(dataset=dataset, root_dir=tmp_path / "absent"), 0)
 
 
 def test_a_root_that_was_not_unzipped(tmp_path):
     (tmp_path / "faces.zip").touch()
     with pytest.raises(UserError, match="faces.zip: unzip it first"):
-        load_splits(DataConfig(dataset="fer2013", root_dir=tmp_path / "faces.zip"), 0)
+        load_splits(VideoDataConfig(dataset="fer2013", root_dir=tmp_path / "faces.zip"), 0)
 
 
 def test_root_without_lists_and_folders(tmp_path):
     with pytest.raises(UserError, match="no list file given, and no folder `train`"):
-        load_splits(DataConfig(root_dir=tmp_path), 0)
+        load_splits(VideoDataConfig(root_dir=tmp_path), 0)
 
 
 def test_list_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="--train-annotation absent.txt: no such file, nor is it under"):
-        load_splits(DataConfig(root_dir=tmp_path, train_annotation=Path("absent.txt")), 0)
+        load_splits(VideoDataConfig(root_dir=tmp_path, train_annotation=Path("absent.txt")), 0)
 
 
 def test_only_another_split_has_a_list(tmp_path):
     with pytest.raises(UserError, match="--train-annotation is missing"):
-        load_splits(DataConfig(root_dir=tmp_path, val_annotation=listing(tmp_path, "v.txt", CAER)), 0)
+        load_splits(VideoDataConfig(root_dir=tmp_path, val_annotation=listing(tmp_path, "v.txt", CAER)), 0)
 
 
 def test_class_without_a_training_clip(tmp_path):
     root = folders(tmp_path, {"validation": 1})
     folders(root, {"train": 1}, [name for name in CAER if name not in ("Fear", "Sad")])
     with pytest.raises(UserError, match="train: no clip of class Fear, Sad; it cannot be learned"):
-        load_splits(DataConfig(root_dir=root), 0)
+        load_splits(VideoDataConfig(root_dir=root), 0)
 
 
 @pytest.mark.parametrize("name", ["absent.png", "x" * 300 + ".png"])
@@ -171,14 +171,14 @@ def test_none_of_the_listed_clips_exists(tmp_path, name):
         UserError, match=r"train: none of 7 listed clips exists, e.g. .*\.png; check --root-dir"
     ):
         load_splits(
-            DataConfig(root_dir=tmp_path, train_annotation=Path("t.txt"), val_annotation=Path("t.txt")), 0
+            VideoDataConfig(root_dir=tmp_path, train_annotation=Path("t.txt"), val_annotation=Path("t.txt")), 0
         )
 
 
 def test_no_validation_clips(tmp_path):
     root = folders(tmp_path, {"train": 2})
     for fraction in (0.0, 0.1):
-        config = DataConfig(root_dir=root, val_fraction=fraction)
+        config = VideoDataConfig(root_dir=root, val_fraction=fraction)
         if fraction:
             assert len(load_splits(config, 0).clips["val"]) == 7
         else:
@@ -190,12 +190,12 @@ def test_no_validation_clips(tmp_path):
 
 def test_daisee_without_a_training_list(tmp_path):
     with pytest.raises(UserError, match="daisee: give --train-annotation"):
-        load_splits(DataConfig(dataset="daisee", root_dir=tmp_path), 0)
+        load_splits(VideoDataConfig(dataset="daisee", root_dir=tmp_path), 0)
 
 
 def test_fer2013_validation_folder_is_the_test_split(tmp_path):
     root = folders(tmp_path, {"fer2013/train": 5, "fer2013/validation": 2})
-    splits = load_splits(DataConfig(dataset="fer2013", root_dir=root, val_fraction=0.2), 0).clips
+    splits = load_splits(VideoDataConfig(dataset="fer2013", root_dir=root, val_fraction=0.2), 0).clips
     assert {clip.id.split("/")[1] for clip in splits["train"] + splits["val"]} == {"train"}
     assert {clip.id.split("/")[1] for clip in splits["test"]} == {"validation"}
     assert {split: len(clips) for split, clips in splits.items()} == {"train": 28, "val": 7, "test": 14}
@@ -207,7 +207,7 @@ def test_fer2013_validation_folder_is_the_test_split(tmp_path):
 def test_loaders_of_a_recipe(tmp_path, caplog):
     root = folders(tmp_path, {"train": 3, "validation": 1, "test": 1})
     (root / "face.json").write_text(json.dumps({"nothing/like/it": [0, 0, 9, 9]}))
-    data = DataConfig(
+    data = VideoDataConfig(
         root_dir=root,
         num_workers=0,
         batch_size=4,
@@ -218,7 +218,7 @@ def test_loaders_of_a_recipe(tmp_path, caplog):
         use_weighted_sampler=True,
     )
     with caplog.at_level(logging.WARNING, "camxuc"):
-        loaders, classes = build_loaders(Config(data=data))
+        loaders, classes = build_loaders(VideoConfig(data=data))
     assert "only 0 of 35 clips have a box" in caplog.text and "--bounding-box-body is not used" in caplog.text
     assert classes == CAER and {split: loader.size for split, loader in loaders.items()} == {
         "train": 21,
@@ -241,8 +241,8 @@ def test_loaders_of_a_recipe(tmp_path, caplog):
 def test_no_more_workers_than_processors(tmp_path, monkeypatch):
     root = folders(tmp_path, {"train": 1, "validation": 1})
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    data = DataConfig(root_dir=root, num_workers=10_000, image_size=16, num_segments=1, batch_size=1)
-    loader = build_loaders(Config(data=data))[0]["val"]
+    data = VideoDataConfig(root_dir=root, num_workers=10_000, image_size=16, num_segments=1, batch_size=1)
+    loader = build_loaders(VideoConfig(data=data))[0]["val"]
     before = set(multiprocessing.active_children())
     assert sum(len(batch) + len(batch.bad) for batch in loader.epoch(0)) == 7
     assert len(set(multiprocessing.active_children()) - before) == 1

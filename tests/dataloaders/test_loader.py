@@ -13,10 +13,10 @@ from dataloaders.order import Order
 from dataloaders.video import BadSample, Sample, VideoDataset
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
-from utils.config import DataConfig
+from utils.config import VideoDataConfig
 from utils.errors import UserError
 
-SETTINGS = DataConfig(num_segments=2, image_size=24, augment=1.0)
+SETTINGS = VideoDataConfig(num_segments=2, image_size=24, augment=1.0)
 
 
 @pytest.fixture(scope="module")

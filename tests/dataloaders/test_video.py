@@ -12,10 +12,10 @@ from dataloaders.order import Draw
 from dataloaders.sampling import tsn_indices
 from dataloaders.video import SAMPLING, BadSample, VideoDataset
 from tests.dataloaders.footage import frame, number_of, numbers_of, write_image, write_video
-from utils.config import DataConfig
+from utils.config import VideoDataConfig
 from utils.seeding import AUGMENT, generator
 
-PLAIN = DataConfig(num_segments=4, image_size=48, augment=0.0, centre_crop=1.0)
+PLAIN = VideoDataConfig(num_segments=4, image_size=48, augment=0.0, centre_crop=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from models.clip import load_clip
 from models.recogniser import VideoRecogniser
 from utils.averaging import frozen_copy
-from utils.config import ModelConfig
+from utils.config import VideoModelConfig
 from utils.structures import Batch
 
 TEXTS = [["angry"], ["very happy"], ["sad"]]
@@ -19,7 +19,7 @@ def make(micro):
         torch.manual_seed(seed)
         clip = load_clip(clip, "none", 32) if isinstance(clip, str) else clip
         settings = SETTINGS | {key: options.pop(key) for key in ("dropout", "mirror") if key in options}
-        return VideoRecogniser(clip, texts, ModelConfig(**settings), **options)
+        return VideoRecogniser(clip, texts, VideoModelConfig(**settings), **options)
 
     return make
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scripts.flag_table import END, START, flag_table, insert
-from utils.config import Config
+from utils.config import VideoConfig
 from utils.errors import UserError
 from utils.recipe import KEYS, SETTINGS
 
@@ -26,7 +26,7 @@ def test_every_key_once():
 @pytest.mark.parametrize("key", KEYS)
 def test_a_row(key):
     flags, default, meaning = CELLS[key]
-    value = Config().flat()[key]
+    value = VideoConfig().flat()[key]
     assert ("--no-" in flags) == isinstance(value, bool)
     if value in (None, "", []):
         assert default == "–"

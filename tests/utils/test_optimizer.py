@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from utils.config import TrainConfig
+from utils.config import VideoTrainConfig
 from utils.errors import UserError
 from utils.optimizer import build_optimizer
 
@@ -14,7 +14,7 @@ def groups() -> dict:
         "prompt_learner": [("context", context)]}
 
 
-RATES = TrainConfig(lr=1.0, lr_image_encoder=0.1, lr_adapter=0.01, lr_prompt_learner=0.001, weight_decay=0.3)
+RATES = VideoTrainConfig(lr=1.0, lr_image_encoder=0.1, lr_adapter=0.01, lr_prompt_learner=0.001, weight_decay=0.3)
 
 
 def test_each_group_has_its_own_rate_and_only_matrices_decay():
@@ -32,7 +32,7 @@ def test_each_group_has_its_own_rate_and_only_matrices_decay():
 
 def test_rate_nought_freezes():
     parts = groups()
-    config = TrainConfig(lr_adapter=0, lr_prompt_learner=0)
+    config = VideoTrainConfig(lr_adapter=0, lr_prompt_learner=0)
     optimizer = build_optimizer(config, parts)
     assert {g["name"] for g in optimizer.param_groups} == {"image_encoder", "rest"}
     learns = {name: {p.requires_grad for _, p in parameters} for name, parameters in parts.items()}
@@ -40,13 +40,13 @@ def test_rate_nought_freezes():
 
 
 def test_all_frozen_is_an_error():
-    config = TrainConfig(lr=0, lr_image_encoder=0, lr_adapter=0, lr_prompt_learner=0)
+    config = VideoTrainConfig(lr=0, lr_image_encoder=0, lr_adapter=0, lr_prompt_learner=0)
     with pytest.raises(UserError, match="every learning rate is 0"):
         build_optimizer(config, groups())
 
 
 def test_kinds():
-    sgd = build_optimizer(TrainConfig(optimizer="sgd"), groups())
+    sgd = build_optimizer(VideoTrainConfig(optimizer="sgd"), groups())
     assert isinstance(sgd, torch.optim.SGD)
     assert all(g["momentum"] == 0.9 and g["nesterov"] for g in sgd.param_groups)
-    assert isinstance(build_optimizer(TrainConfig(), groups()), torch.optim.AdamW)
+    assert isinstance(build_optimizer(VideoTrainConfig(), groups()), torch.optim.AdamW)

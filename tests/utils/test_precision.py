@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from utils.config import TrainConfig
+from utils.config import VideoTrainConfig
 from utils.errors import UserError
 from utils.precision import choose_device, choose_precision
 
@@ -9,7 +9,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def chosen(device: torch.device, **settings) -> tuple:
-    precision = choose_precision(TrainConfig(**settings), device)
+    precision = choose_precision(VideoTrainConfig(**settings), device)
     return precision.dtype, precision.scaled
 
 

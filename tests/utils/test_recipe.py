@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from utils.config import Config, DataConfig, LossConfig, ModelConfig, TrainConfig
+from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig
 from utils.errors import UserError
 from utils.recipe import RECIPES, load_config, save_config
 
@@ -23,11 +23,11 @@ def recipe(tmp_path):
 
 def test_flags_win_over_yaml_and_yaml_over_defaults(recipe):
     config = load_config(recipe("epochs: 7\nlr: 1e-2\nuse_moco: false\n"), ["--epochs", "9", "--seed=4"])
-    assert config == Config("mine", loss=LossConfig(use_moco=False), train=TrainConfig(epochs=9, lr=0.01, seed=4))
+    assert config == VideoConfig("mine", loss=VideoLossConfig(use_moco=False), train=VideoTrainConfig(epochs=9, lr=0.01, seed=4))
 
 
 def test_an_empty_recipe_is_all_defaults(recipe):
-    assert load_config(recipe("# nothing\n")) == Config(recipe="mine")
+    assert load_config(recipe("# nothing\n")) == VideoConfig(recipe="mine")
 
 
 def test_booleans_have_both_forms(recipe):
@@ -55,9 +55,9 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_cha
        init=texts.filter(lambda text: not text.startswith("-")), temperature=st.just("auto") | st.floats(1e-3, 1e3),
        use_ldl=st.booleans(), seed=st.integers(0, 2**40))
 def test_a_saved_config_is_itself_a_recipe(tmp_path, root, milestones, lr, init, temperature, use_ldl, seed):
-    config = Config("config", DataConfig(root_dir=root), ModelConfig(contexts_init=init),
-                    LossConfig(use_ldl=use_ldl, ldl_temperature=temperature),
-                    TrainConfig(lr=lr, milestones=milestones, seed=seed))
+    config = VideoConfig("config", VideoDataConfig(root_dir=root), VideoModelConfig(contexts_init=init),
+                    VideoLossConfig(use_ldl=use_ldl, ldl_temperature=temperature),
+                    VideoTrainConfig(lr=lr, milestones=milestones, seed=seed))
     save_config(config, tmp_path / "config.yaml")
     assert load_config(str(tmp_path / "config.yaml")) == config
 
@@ -121,7 +121,7 @@ def test_help_is_printed_with_the_recipes_values(recipe, capsys):
         load_config(recipe("epochs: 77"), ["--help"])
     said = capsys.readouterr().out
     assert end.value.code in (0, None)
-    for section in (DataConfig, ModelConfig, LossConfig, TrainConfig):
+    for section in (VideoDataConfig, VideoModelConfig, VideoLossConfig, VideoTrainConfig):
         for field in dataclasses.fields(section):
             assert "--" + field.name.replace("_", "-") in said
     assert "77" in said

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from utils import checkpoint
-from utils.config import Config, LossConfig, TrainConfig
+from utils.config import VideoConfig, VideoLossConfig, VideoTrainConfig
 from utils.errors import UserError
 from utils.run_folder import RunLog, open_run, run_to_resume
 
 
-def config(**settings) -> Config:
-    return Config(recipe="small", train=TrainConfig(**settings))
+def config(**settings) -> VideoConfig:
+    return VideoConfig(recipe="small", train=VideoTrainConfig(**settings))
 
 
 def a_run(folder, **settings):
@@ -63,7 +63,7 @@ def test_resume_gives_the_state_of_the_same_settings(tmp_path):
 
 def test_resume_refuses_other_settings_and_says_which(tmp_path):
     folder = a_run(tmp_path / "run")
-    other = replace(config(resume="auto", seed=4), loss=LossConfig(moco_k=8))
+    other = replace(config(resume="auto", seed=4), loss=VideoLossConfig(moco_k=8))
     with pytest.raises(UserError, match=r"moco_k 4096 -> 8; seed 0 -> 4"):
         run_to_resume(other, folder)
 

@@ -3,7 +3,7 @@
 from .alpha import class_counts, inverse_frequency_alpha
 from .decorrelation import DecorrelationLoss
 from .focal import FocalLoss
-from .ghm import GHMCLoss
+from .ghm import GHMCLoss, gradient_norm_stats
 from .ldl import SemanticLDLLoss, solve_target_temperature, target_distribution, true_class_mass
 from .lsr2 import LSR2
 from .moco import MoCoLoss
@@ -24,6 +24,7 @@ __all__ = [
     "SupConLoss",
     "UnifiedFocalLoss",
     "class_counts",
+    "gradient_norm_stats",
     "inverse_frequency_alpha",
     "solve_target_temperature",
     "target_distribution",

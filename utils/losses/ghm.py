@@ -6,10 +6,14 @@ from torch import Tensor, nn
 from .numerics import in_float32, masked_mean, true_class_log_probs
 
 
+def gradient_norms(log_p: Tensor) -> Tensor:
+    """1 - p_y of each cell, in [0, 1]: the size of cross entropy's gradient in the true class's logit."""
+    return -torch.expm1(log_p.detach())
+
+
 def bin_membership(log_p: Tensor, valid: Tensor, bins: int) -> Tensor:
-    """Which of the equal bins of [0, 1] holds each cell's gradient norm 1 - p_y: (..., bins) bool."""
-    gradient_norm = -torch.expm1(log_p.detach())
-    index = (gradient_norm * bins).long().clamp(max=bins - 1)  # a norm of 1 belongs to the last bin
+    """Which of the equal bins of [0, 1] holds each cell's gradient norm: (..., bins) bool."""
+    index = (gradient_norms(log_p) * bins).long().clamp(max=bins - 1)  # a norm of 1 belongs to the last bin
     return (index.unsqueeze(-1) == torch.arange(bins, device=index.device)) & valid.unsqueeze(-1)
 
 
@@ -29,6 +33,20 @@ def ghm_c_loss(logits: Tensor, target: Tensor, density: Tensor, ignore_index: in
     density_of_cell = torch.where(member, density, 0).sum(-1)
     weight = valid.sum() / (density_of_cell * filled).masked_fill(~valid, 1)
     return masked_mean(-weight * log_p, valid)
+
+
+@in_float32
+def gradient_norm_stats(logits: Tensor, target: Tensor, bins: int, ignore_index: int = -1) -> dict[str, Tensor]:
+    """`min`, `mean` and `max` of the cells' gradient norms, and `bin_00`, ...: the share of cells in each bin.
+
+    Of no cell at all: 1, 0 and 0.
+    """
+    log_p, valid = true_class_log_probs(logits, target, ignore_index)
+    norms = gradient_norms(log_p)
+    shares = bin_membership(log_p, valid, bins).flatten(0, -2).sum(0) / valid.sum().clamp(min=1)
+    return {"min": norms.masked_fill(~valid, 1).amin(), "mean": masked_mean(norms, valid),
+            "max": norms.masked_fill(~valid, 0).amax(),
+            **{f"bin_{number:02}": share for number, share in enumerate(shares)}}
 
 
 class GHMCLoss(nn.Module):

@@ -21,7 +21,7 @@ def label_agreement(labels: Tensor) -> Tensor:
 
 
 @in_float32
-def supcon_loss(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+def supcon_loss(embeddings: Tensor, labels: Tensor, temperature: float, base_weight: float = 0.0) -> Tensor:
     """-sum_j w_ij log softmax_{j != i}(z_i . z_j / temperature) / sum_j w_ij, mean over anchors with any w.
 
     Every other sample, positives too, is in the denominator: without them the loss can fall below 0.
@@ -33,7 +33,8 @@ def supcon_loss(embeddings: Tensor, labels: Tensor, temperature: float) -> Tenso
     itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
     # The lowest finite number, not -inf: the softmax over an empty row would be NaN at B = 1.
     log_prob = similarity.masked_fill(itself, torch.finfo(similarity.dtype).min).log_softmax(-1)
-    weight = label_agreement(labels.view(len(labels), -1))
+    agreement = label_agreement(labels.view(len(labels), -1))
+    weight = (base_weight + (1 - base_weight) * agreement).masked_fill(itself, 0)
     total = weight.sum(-1)
     per_anchor = -(weight * log_prob).sum(-1) / torch.where(total > 0, total, 1)
     return masked_mean(per_anchor, total > 0)
@@ -43,13 +44,17 @@ class SupConLoss(nn.Module):
     """Supervised contrastive loss (Khosla et al., 2020, arXiv 2004.11362, eq. 2).
 
     embeddings (B, D), labels (B), or (B, A) with a sentiment per aspect and -1 where not mentioned. Positives
-    weigh 1 for the same class, or by `label_agreement`. Value in [0, inf); 0, with a gradient of 0, where no
-    anchor has a positive. Raises ValueError for temperature <= 0 and for shapes that do not match.
+    weigh 1 for the same class, or base_weight + (1 - base_weight) * `label_agreement`. Value in [0, inf); 0, with a
+    gradient of 0, where no anchor has a positive. Raises ValueError for temperature <= 0, base_weight outside
+    [0, 1], and for shapes that do not match.
     """
 
-    def __init__(self, temperature: float = 0.1):
+    def __init__(self, temperature: float = 0.1, base_weight: float = 0.0):
         super().__init__()
         self.temperature = check_positive("temperature", temperature)
+        if not 0 <= base_weight <= 1:
+            raise ValueError(f"base_weight must be in [0, 1], got {base_weight}")
+        self.base_weight = base_weight
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        return supcon_loss(embeddings, labels, self.temperature)
+        return supcon_loss(embeddings, labels, self.temperature, self.base_weight)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.figures import HUES, THUMBNAIL, Panel, draw, panels, series, thumbnails
+from utils.report.curves import HUES, THUMBNAIL, Panel, draw, panels, series, thumbnails
 
 NAN, INF = float("nan"), float("inf")
 

@@ -1,46 +1,21 @@
-"""Every setting of a run, in one typed, frozen Config. utils/recipe.py makes it from YAML and flags."""
+"""Settings of the video task."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
-from utils.errors import UserError
-
-
-def flag(name: str) -> str:
-    """The flag of a field: lr_adapter is --lr-adapter."""
-    return "--" + name.replace("_", "-")
-
-
-def require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
-
-
-def not_negative(settings: object, name: str) -> None:
-    value = getattr(settings, name)
-    require(value >= 0, f"{flag(name)} {value}: must not be negative")
+from utils.config.checks import at_least, not_negative, require
+from utils.config.common import Config, DataConfig, TrainConfig
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class VideoDataConfig(DataConfig):
     """Where clips come from, and how they are cut and augmented."""
 
     dataset: Literal["caer", "caer_s", "raer", "daisee", "fer2013", "demo"] = "caer"
     """Layout and classes of the data set."""
-    root_dir: Path | None = None
-    """Folder that the paths in list files are relative to."""
-    train_annotation: Path | None = None
-    """List file of the training split; without one, folder names are the labels."""
-    val_annotation: Path | None = None
-    """List file of the validation split."""
-    test_annotation: Path | None = None
-    """List file of the test split."""
-    val_fraction: float = 0.0
-    """Share of the training clips, per class, held out for validation where there is no such split."""
     target: str = "Engagement"
     """DAiSEE: the column that is learned."""
     bounding_box_face: Path | None = None
@@ -71,29 +46,19 @@ class DataConfig:
     """Draw training clips so that classes are equally likely."""
     sampler_power: float = 1.0
     """Weighted sampler: 1 makes classes equally likely, 0.5 goes half the way."""
-    batch_size: int = 8
-    """Clips per batch."""
-    num_workers: int = 4
-    """Loader processes, at most one a processor; 0 loads in the main process."""
-    reader_timeout: float = 120.0
-    """Seconds after which a clip that is still being read stops the run; 0 waits for ever."""
-    max_bad_clips: float = 0.01
-    """Share of unreadable clips above which the run stops."""
 
     def __post_init__(self):
-        require(0 <= self.val_fraction < 1, f"--val-fraction {self.val_fraction}: must be in [0, 1)")
+        super().__post_init__()
         require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
-        for name, least in (("num_segments", 1), ("duration", 1), ("image_size", 16), ("batch_size", 1)):
-            require(getattr(self, name) >= least, f"{flag(name)} {getattr(self, name)}: must be at least {least}")
-        for name in ("box_margin", "augment", "sampler_power", "num_workers", "reader_timeout", "max_bad_clips"):
-            not_negative(self, name)
+        at_least(self, num_segments=1, duration=1, image_size=16)
+        not_negative(self, "box_margin", "augment", "sampler_power")
         require(0 <= self.random_erasing <= 1, f"--random-erasing {self.random_erasing}: must be in [0, 1]")
         require(not (self.crop_body and not self.bounding_box_body),
                 "--crop-body needs --bounding-box-body FILE")
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class VideoModelConfig:
     """The networks."""
 
     model: Literal["video"] = "video"
@@ -130,14 +95,13 @@ class ModelConfig:
     """At evaluation, a clip's feature is the mean of its own and its mirror image's."""
 
     def __post_init__(self):
-        for name in ("contexts_number", "adapter_ratio", "temporal_layers", "temporal_heads"):
-            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        at_least(self, contexts_number=1, adapter_ratio=1, temporal_layers=1, temporal_heads=1)
         require(0 <= self.dropout < 1, f"--dropout {self.dropout}: must be in [0, 1)")
         require(self.temperature > 0, f"--temperature {self.temperature}: must be positive")
 
 
 @dataclass(frozen=True)
-class LossConfig:
+class VideoLossConfig:
     """The objective. Warm-ups and ramps are in epochs."""
 
     label_smoothing: float = 0.05
@@ -184,11 +148,10 @@ class LossConfig:
     def __post_init__(self):
         require(0 <= self.label_smoothing < 1, f"--label-smoothing {self.label_smoothing}: must be in [0, 1)")
         require(0 <= self.moco_m <= 1, f"--moco-m {self.moco_m}: must be in [0, 1]")
-        require(self.moco_k >= 1, f"--moco-k {self.moco_k}: must be at least 1")
+        at_least(self, moco_k=1)
         require(self.moco_t > 0, f"--moco-t {self.moco_t}: must be positive")
-        for name in ("ldl_warmup", "lambda_mi", "mi_warmup", "mi_ramp", "lambda_dc", "dc_warmup", "dc_ramp", "dc_rows",
-                     "lambda_moco", "mixup_alpha"):
-            not_negative(self, name)
+        not_negative(self, "ldl_warmup", "lambda_mi", "mi_warmup", "mi_ramp", "lambda_dc", "dc_warmup", "dc_ramp",
+                     "dc_rows", "lambda_moco", "mixup_alpha")
         mass = self.ldl_target_mass
         require(0 < mass < 1, f"--ldl-target-mass {mass}: must be between 0 and 1")
         temperature = self.ldl_temperature
@@ -196,79 +159,22 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """The loop."""
+class VideoTrainConfig(TrainConfig):
+    """The loop, and the learning rates of a recogniser's parts."""
 
-    epochs: int = 20
-    """Passes over the training clips."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW, or SGD with Nesterov momentum 0.9."""
-    lr: float = 1e-3
-    """Learning rate of what has none of its own: temporal transformer and fusion."""
     lr_image_encoder: float = 1e-5
     """Learning rate of CLIP's image encoder; 0 freezes it."""
     lr_prompt_learner: float = 1e-3
     """Learning rate of the prompt contexts; 0 freezes them."""
     lr_adapter: float = 1e-4
     """Learning rate of the adapter; 0 freezes it."""
-    weight_decay: float = 1e-4
-    """Not applied to biases, norms and prompts."""
-    warmup_epochs: float = 0.5
-    """Epochs of linear learning-rate warm-up."""
-    milestones: tuple[int, ...] = ()
-    """Epochs at which the learning rate falls by --gamma; without any it follows a cosine."""
-    gamma: float = 0.1
-    """Factor at each milestone."""
-    use_amp: bool = True
-    """Automatic mixed precision, where the device gains from it."""
-    amp_dtype: Literal["auto", "bf16", "fp16"] = "auto"
-    """Type of mixed precision; `auto` is bf16 where the device has it, else fp16 with a gradient scaler."""
-    grad_clip: float = 1.0
-    """Largest gradient norm; 0 is off."""
-    accumulate: int = 1
-    """Batches per optimiser step."""
-    ema: float = 0.0
-    """Decay of the averaged weights that are evaluated and kept, lower in the first steps; 0 is off."""
-    early_stop: int = 0
-    """Epochs without a better validation UAR before training ends; 0 is off."""
-    save_every: int = 0
-    """Steps between checkpoints, beside the one at each epoch's end; 0 is none."""
-    resume: str = ""
-    """Checkpoint to go on from; `auto` takes that of --output-dir, or of the recipe's newest run, if there is one."""
-    score_test: bool = True
-    """After training, score the test split, once; without, it stays unread."""
-    seed: int = 0
-    """Of every random draw."""
-    device: str = "auto"
-    """Device: cuda, mps or cpu; `auto` takes the first there is."""
-    output_dir: Path | None = None
-    """The run folder; if not given, runs/RECIPE, or runs/RECIPE-2 and so on where that is taken."""
-
-    def __post_init__(self):
-        for name in ("epochs", "accumulate"):
-            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
-        for name in ("lr", "lr_image_encoder", "lr_prompt_learner", "lr_adapter", "weight_decay", "warmup_epochs",
-                     "gamma", "grad_clip", "early_stop", "save_every", "seed"):
-            not_negative(self, name)
-        require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
-        require(list(self.milestones) == sorted(self.milestones), "--milestones: must rise")
 
 
 @dataclass(frozen=True)
-class Config:
-    """One run. A YAML key is a flag's name without the dashes, `_` for `-`."""
+class VideoConfig(Config):
+    """A run that learns to recognise emotion in clips."""
 
-    recipe: tyro.conf.Suppress[str] = "recipe"
-    data: tyro.conf.OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
-    model: tyro.conf.OmitArgPrefixes[ModelConfig] = field(default_factory=ModelConfig)
-    loss: tyro.conf.OmitArgPrefixes[LossConfig] = field(default_factory=LossConfig)
-    train: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
-
-    def flat(self) -> dict[str, Any]:
-        """Every setting by its YAML key, in plain YAML types."""
-        plain = {"recipe": self.recipe}
-        for section in (self.data, self.model, self.loss, self.train):
-            for name, value in dataclasses.asdict(section).items():
-                value = str(value) if isinstance(value, Path) else value
-                plain[name] = list(value) if isinstance(value, tuple) else value
-        return plain
+    data: tyro.conf.OmitArgPrefixes[VideoDataConfig] = field(default_factory=VideoDataConfig)
+    model: tyro.conf.OmitArgPrefixes[VideoModelConfig] = field(default_factory=VideoModelConfig)
+    loss: tyro.conf.OmitArgPrefixes[VideoLossConfig] = field(default_factory=VideoLossConfig)
+    train: tyro.conf.OmitArgPrefixes[VideoTrainConfig] = field(default_factory=VideoTrainConfig)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.utils.test_figures import decode
-from utils.metrics import score
+from utils.tasks.clip_metrics import score
 from utils.prediction import Predictions
-from utils.report import best_epoch, caution, examples, write_report
+from utils.report.clips import best_epoch, caution, examples, write_report
 from utils.results import write_history, write_metrics, write_predictions
 
 CLASSES = ["calm", "<script>alert(1)</script>", "sad & sorry"]

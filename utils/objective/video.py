@@ -1,13 +1,12 @@
-"""The objective: named, weighted, scheduled terms from the loss core, all of one forward pass."""
+"""The terms of the video task."""
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from utils.config import LossConfig
+from utils.config import VideoLossConfig
 from utils.errors import UserError
 from utils.losses import (
     LSR2,
@@ -18,27 +17,11 @@ from utils.losses import (
     solve_target_temperature,
     target_distribution,
 )
+from utils.objective.term import Term, Terms
 from utils.schedules import Schedule, before, from_epoch, ramp
-from utils.structures import Batch, Output
+from utils.structures import Batch, Labels, Output
 
 log = logging.getLogger("camxuc")
-
-
-@dataclass
-class LossReport:
-    """`total` to run backward from; `parts` the unweighted values and `weights` of the terms at work."""
-
-    total: Tensor
-    parts: dict[str, Tensor]
-    weights: dict[str, float]
-
-
-class Term(nn.Module):
-    """A loss, and its weight over training. A subclass says which parts of an Output the loss takes."""
-
-    def __init__(self, loss: nn.Module, weight: Schedule):
-        super().__init__()
-        self.loss, self.weight = loss, weight
 
 
 def over_labels(value: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
@@ -96,23 +79,7 @@ class MoCo(Term):
         return value
 
 
-class Objective(nn.Module):
-    """Sum of the terms whose weight is not 0 at this point of training."""
-
-    def __init__(self, terms: dict[str, Term]):
-        super().__init__()
-        self.terms = nn.ModuleDict(terms)
-
-    def forward(self, output: Output, batch: Batch, epoch: float) -> LossReport:
-        """`epoch` is progress in epochs: 3.5 is halfway through the fourth."""
-        weights = {name: term.weight(epoch) for name, term in self.terms.items()}
-        weights = {name: weight for name, weight in weights.items() if weight}
-        parts = {name: self.terms[name](output, batch) for name in weights}
-        total = sum(weights[name] * part for name, part in parts.items())
-        return LossReport(total, {name: part.detach() for name, part in parts.items()}, weights)
-
-
-def _ldl(config: LossConfig, text_features: dict[str, Tensor]) -> LDL:
+def _ldl(config: VideoLossConfig, text_features: dict[str, Tensor], _: Labels) -> LDL:
     features = text_features[config.ldl_features]
     temperature = config.ldl_temperature
     if temperature == "auto":
@@ -127,32 +94,22 @@ def _ldl(config: LossConfig, text_features: dict[str, Tensor]) -> LDL:
     return LDL(SemanticLDLLoss(temperature), from_epoch(config.ldl_warmup), config.ldl_features)
 
 
-def _moco(config: LossConfig, text_features: dict[str, Tensor]) -> MoCo:
+def _moco(config: VideoLossConfig, text_features: dict[str, Tensor], _: Labels) -> MoCo:
     loss = MoCoLoss(text_features["learned"].shape[1], config.moco_k, config.moco_t)
     return MoCo(loss, lambda epoch: config.lambda_moco, config.moco_keys)
 
 
-def _decorrelation(config: LossConfig, text_features: dict[str, Tensor]) -> Decorrelation:
+def _decorrelation(config: VideoLossConfig, text_features: dict[str, Tensor], _: Labels) -> Decorrelation:
     loss = DecorrelationLoss(config.dc_rows, text_features["learned"].shape[1])
     return Decorrelation(loss, ramp(config.lambda_dc, config.dc_warmup, config.dc_ramp))
 
 
-# name: (whether the recipe has it, how it is made)
-TERMS: dict[str, tuple[Callable, Callable]] = {
+TERMS: Terms = {
     "cls": (lambda c: not c.use_ldl or c.ldl_warmup > 0,
-            lambda c, _: Classification(LSR2(c.label_smoothing), before(c.ldl_warmup if c.use_ldl else float("inf")))),
+            lambda c, *_: Classification(LSR2(c.label_smoothing), before(c.ldl_warmup if c.use_ldl else float("inf")))),
     "ldl": (lambda c: c.use_ldl, _ldl),
     "mi": (lambda c: c.lambda_mi > 0,
-           lambda c, _: MutualInformation(MutualInformationLoss(), ramp(c.lambda_mi, c.mi_warmup, c.mi_ramp))),
+           lambda c, *_: MutualInformation(MutualInformationLoss(), ramp(c.lambda_mi, c.mi_warmup, c.mi_ramp))),
     "dc": (lambda c: c.lambda_dc > 0, _decorrelation),
     "moco": (lambda c: c.use_moco and c.lambda_moco > 0, _moco),
 }
-
-
-def build_objective(config: LossConfig, text_features: dict[str, Tensor]) -> Objective:
-    """The terms that the recipe names.
-
-    Args:
-        text_features: the model's, before training: "learned" and "handcrafted", each (C, D).
-    """
-    return Objective({name: make(config, text_features) for name, (has, make) in TERMS.items() if has(config)})

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score, multiclass_recall
 
-from utils.metrics import baselines, score
+from utils.tasks.clip_metrics import baselines, score
 
 CLASSES = ["a", "b", "c", "d"]
 

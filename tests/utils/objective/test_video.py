@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from utils.config import LossConfig
+from utils.config import VideoLossConfig
 from utils.errors import UserError
 from utils.losses import (
     LSR2,
@@ -48,7 +48,7 @@ def batch(mixed: bool = False) -> Batch:
 
 
 def objective(**settings):
-    return build_objective(LossConfig(**OFF | settings), texts())
+    return build_objective(VideoLossConfig(**OFF | settings), texts())
 
 
 EVERYTHING = dict(use_ldl=True, lambda_mi=0.2, lambda_dc=0.5, use_moco=True)
@@ -158,7 +158,7 @@ def test_auto_temperature_gives_the_target_mass_and_says_so(caplog, features):
 def test_auto_temperature_that_cannot_be_had():
     same = {name: value[:1].repeat(C, 1) for name, value in texts().items()}
     with pytest.raises(UserError, match="--ldl-temperature auto: no temperature gives"):
-        build_objective(LossConfig(), same)
+        build_objective(VideoLossConfig(), same)
     with pytest.raises(UserError, match="--ldl-temperature auto: target_mass must be in"):
         objective(use_ldl=True, ldl_target_mass=0.2)
 

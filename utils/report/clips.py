@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from torch import Tensor
 
-from utils.figures import draw, panels, thumbnails
+from utils.report.curves import draw, panels, thumbnails
 
 HEADLINE = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1"}
 SPLITS = {"val": "validation"}  # spelt out
@@ -48,7 +48,7 @@ def write_report(run_dir: Path, frames: dict[str, Tensor]) -> Path:
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
                               trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "spelt": spelt}
-    page = environment.get_template("report.html.j2").render(
+    page = environment.get_template("clips.html.j2").render(
         recipe=recipe, settings=settings, splits=splits, last=last, headline=HEADLINE, epochs=len(history), best=best,
         cautions={split: caution(split, scores) for split, scores in splits.items()},
         plots={title: [(panel, Markup(draw(panel, int(history[-1]["epoch"]), best))) for panel in group]

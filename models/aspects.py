@@ -1,0 +1,107 @@
+"""The review reader: an encoder, and heads that say which aspects a review mentions and what it feels of each."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from utils.structures import Batch, Labels, Output
+
+
+class AspectAttention(nn.Module):
+    """One learned query for each aspect; softmax attention over the tokens."""
+
+    def __init__(self, width: int, aspects: int):
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(aspects, width) / width**0.5)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, D), (B, L) -> (B, A, D)"""
+        scores = torch.einsum("bld,ad->bal", hidden, self.queries).float()
+        scores = scores.masked_fill(mask.unsqueeze(1) == 0, float("-inf"))
+        return torch.einsum("bal,bld->bad", scores.softmax(dim=-1).to(hidden.dtype), hidden)
+
+
+class PerAspectLinear(nn.Module):
+    """A linear layer of its own for each aspect; with one shared input it is one layer with A times the outputs."""
+
+    def __init__(self, width: int, aspects: int, outputs: int):
+        super().__init__()
+        self.layers = nn.Linear(width, aspects * outputs)
+        self.aspects = aspects
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1 or A, W) -> (B, A, O)"""
+        weight = self.layers.weight.unflatten(0, (self.aspects, -1))  # (A, O, W)
+        x = x.expand(-1, self.aspects, -1)
+        return torch.einsum("baw,aow->bao", x, weight) + self.layers.bias.unflatten(0, (self.aspects, -1))
+
+
+class ReviewReader(nn.Module):
+    """
+    Args:
+        encoder: gives `last_hidden_state` (B, L, D) of token ids and a mask.
+        labels: A aspects, and S classes of each.
+        settings: TextModelConfig.
+        mentions: whether a head of its own says which aspects are mentioned.
+        trainable_encoder: if not, it is run without dropout and without a gradient.
+    """
+
+    def __init__(self, encoder: nn.Module, labels: Labels, settings, mentions: bool = True,
+                 trainable_encoder: bool = True):
+        super().__init__()
+        self.encoder, self.pooling, self.trainable_encoder = encoder, settings.pooling, trainable_encoder
+        width, aspects = encoder.config.hidden_size, len(labels.aspects)
+        self.attention = AspectAttention(width, aspects) if settings.pooling == "aspect" else None
+        self.sentiments = nn.Sequential(
+            nn.Linear(width, settings.head_width), nn.ReLU(), nn.Dropout(settings.dropout),
+            PerAspectLinear(settings.head_width, aspects, len(labels.classes)),
+        )
+        self.mentions = nn.Sequential(nn.Dropout(settings.dropout), PerAspectLinear(width, aspects, 1))
+        if not mentions:
+            self.mentions = None
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, settings.projection_width))
+
+    def forward(self, batch: Batch) -> Output:
+        with torch.set_grad_enabled(self.trainable_encoder and torch.is_grad_enabled()):
+            hidden = self.encoder(batch.tokens, attention_mask=batch.mask).last_hidden_state  # (B, L, D)
+        pooled = self._pool(hidden, batch.mask)  # (B, 1 or A, D)
+        embedding = pooled.mean(dim=1)  # (B, D)
+        return Output(
+            logits=self.sentiments(pooled),  # (B, A, S)
+            embedding=embedding,
+            mention=self.mentions(pooled).squeeze(-1) if self.mentions else None,  # (B, A)
+            projection=F.normalize(self.projection(embedding).float(), dim=-1) if self.training else None,
+        )
+
+    def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        if self.attention is not None:
+            return self.attention(hidden, mask)
+        if self.pooling == "cls":
+            return hidden[:, :1]
+        mask = mask.unsqueeze(-1).to(hidden.dtype)  # (B, L, 1)
+        return (hidden * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
+
+    def class_features(self) -> dict[str, Tensor]:
+        """No loss of this task compares with features of the classes."""
+        return {}
+
+    def about(self) -> dict:
+        """What is needed to build the network around saved weights."""
+        return {"encoder": self.encoder.config.to_dict()}
+
+    def after_step(self) -> None:
+        """Nothing follows the weights."""
+
+    def train(self, mode: bool = True) -> "ReviewReader":
+        super().train(mode)
+        if not self.trainable_encoder:
+            self.encoder.eval()
+        return self
+
+    def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
+        """Trainable parameters by the name that their learning rate goes by."""
+        groups = {"encoder": [], "": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups["encoder" if name.startswith("encoder.") else ""].append((name, parameter))
+        return groups
