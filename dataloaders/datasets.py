@@ -9,7 +9,7 @@ from pathlib import Path
 from dataloaders.clips import Clip
 from dataloaders.demo import generate_demo
 from dataloaders.lists import read_daisee, read_lists, scan_folders
-from utils.config import VideoDataConfig
+from utils.config import DataConfig, VideoDataConfig
 from utils.errors import UserError
 from utils.seeding import SPLIT, generator
 
@@ -68,7 +68,7 @@ def stratified(clips: list[Clip], fraction: float, seed: int) -> set[int]:
     return chosen
 
 
-def root_of(config: VideoDataConfig) -> Path:
+def root_of(config: DataConfig) -> Path:
     if config.root_dir is None:
         raise UserError(f"{config.dataset}: give the data set's folder with --root-dir")
     if config.root_dir.suffix.lower() == ".zip":
@@ -78,8 +78,8 @@ def root_of(config: VideoDataConfig) -> Path:
     return config.root_dir
 
 
-def annotations(config: VideoDataConfig, root: Path) -> dict[str, Path]:
-    """The list file of each split that has one, looked for under the root and then where it is said."""
+def annotations(config: DataConfig, root: Path | None) -> dict[str, Path]:
+    """The list or table of each split that has one, looked for under the root and then where it is said."""
     named = {split: getattr(config, f"{split}_annotation") for split in SPLITS}
     return {split: find_file(path, root, f"--{split}-annotation") for split, path in named.items() if path}
 

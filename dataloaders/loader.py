@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
@@ -10,6 +11,14 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from dataloaders.order import Draw, Order
 from utils.errors import UserError, first_line
 from utils.structures import Batch
+
+
+@dataclass
+class BadSample:
+    """A sample that could not be read, and why."""
+
+    id: str
+    reason: str
 
 
 class Loader:

@@ -12,6 +12,7 @@ from dataloaders.augment import draw_augmentation
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip, ClipError
 from dataloaders.crops import FACE_BOX, crop_to, cut, face_region, letterbox, visible
+from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.readers import Frames, read_clip
 from dataloaders.sampling import tsn_indices
@@ -32,14 +33,6 @@ class Sample:
     face: Tensor  # (T, 3, S, S) uint8
     context: Tensor | None  # (T, 3, S, S) uint8
     notes: Counter = field(default_factory=Counter)
-
-
-@dataclass
-class BadSample:
-    """A clip that could not be read, and why."""
-
-    id: str
-    reason: str
 
 
 class VideoDataset(Dataset):

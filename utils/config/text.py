@@ -23,6 +23,8 @@ class TextDataConfig(DataConfig):
     """The aspects; if none are given, those of the training split."""
     sentiments: tuple[str, ...] = ()
     """The sentiments; if none are given, those of the training split."""
+    num_workers: int = 0
+    """Loader processes; tokens need none."""
     max_tokens: int = 256
     """Tokens after which a review is cut off; how many are is counted."""
     oversample: float = 0.0
