@@ -1,9 +1,10 @@
-"""CamXuc: fine-tune CLIP to recognise emotion in video.
+"""CamXuc: learn emotion in video with CLIP, and aspect sentiment in reviews.
 
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
     python main.py eval RUN [--split test] [flags]  score a run's best weights
+    python main.py predict RUN INPUT... [flags]     read reviews; INPUT is a table, a .txt with a review a line, or -
 
-`python main.py train RECIPE --help` lists the flags.
+`python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict.
 """
 
 import argparse
@@ -15,12 +16,13 @@ import torch
 
 from dataloaders import build_loaders
 from models import build_model, load_run_model, save_run_model
+from predict import predict
 from trainer import Trainer
 from utils.config import Config, flag
 from utils.errors import UserError
 from utils.objective import build_objective
 from utils.precision import choose_device, choose_precision
-from utils.prediction import predict
+from utils.prediction import predict as predictions_of
 from utils.recipe import load_config, save_config
 from utils.report import write_report
 from utils.results import read_metrics, summarise, write_metrics, write_predictions
@@ -91,7 +93,7 @@ def evaluate(run: str, flags: list[str]) -> None:
     device = choose_device(config.train.device)
     tally = Tally(split, loaders[split].size, config.data.max_bad_clips, loaders[split].unit)
     dtype = choose_precision(config.train, device).dtype
-    predictions = predict(model.to(device), loaders[split].epoch(0), device, tally, dtype)
+    predictions = predictions_of(model.to(device), loaders[split].epoch(0), device, tally, dtype)
     scores = summarise(predictions, tally, task)
     print(tally)
     print(task.describe(split, scores))
@@ -127,7 +129,7 @@ def take_split(flags: list[str]) -> tuple[str, list[str]]:
     return chosen.split, rest
 
 
-COMMANDS = {"train": train, "eval": evaluate}
+COMMANDS = {"train": train, "eval": evaluate, "predict": predict}
 
 
 def main(words: list[str]) -> int:

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Sample:
     id: str
     targets: np.ndarray  # (A,)
     tokens: list[int]
-    notes: Counter
+    notes: Counter = field(default_factory=Counter)
 
 
 class ReviewDataset(Dataset):

@@ -22,18 +22,21 @@ class AspectAttention(nn.Module):
 
 
 class PerAspectLinear(nn.Module):
-    """A linear layer of its own for each aspect; with one shared input it is one layer with A times the outputs."""
+    """A linear layer for each aspect: one that all share, and a difference of its own that starts at 0.
+
+    What is said of one aspect is mostly said of others in the same words, so that rare ones learn from all.
+    """
 
     def __init__(self, width: int, aspects: int, outputs: int):
         super().__init__()
-        self.layers = nn.Linear(width, aspects * outputs)
-        self.aspects = aspects
+        self.shared = nn.Linear(width, outputs)
+        self.own = nn.Parameter(torch.zeros(aspects, outputs, width))
+        self.bias = nn.Parameter(torch.zeros(aspects, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1 or A, W) -> (B, A, O)"""
-        weight = self.layers.weight.unflatten(0, (self.aspects, -1))  # (A, O, W)
-        x = x.expand(-1, self.aspects, -1)
-        return torch.einsum("baw,aow->bao", x, weight) + self.layers.bias.unflatten(0, (self.aspects, -1))
+        x = x.expand(-1, len(self.own), -1)
+        return self.shared(x) + torch.einsum("baw,aow->bao", x, self.own) + self.bias
 
 
 class ReviewReader(nn.Module):

@@ -30,7 +30,7 @@ def load_encoder(name: str, vocab_size: int) -> nn.Module:
     try:
         encoder, about = AutoModel.from_pretrained(name, output_loading_info=True)
     except (OSError, ValueError) as error:  # no such name, no connection, no weights, an architecture not known
-        raise UserError(f"--encoder {name}: {first_line(error)}") from None
+        raise UserError(f"--encoder {name}: {first_line(error)} Give a folder that holds one.") from None
     if lacking := sorted(key for key in about["missing_keys"] if not key.startswith("pooler.")):
         raise UserError(f"--encoder {name}: its files lack {len(lacking)} weights, e.g. {lacking[0]}")
     return _without_pooler(encoder)

@@ -1,10 +1,23 @@
 """One optimiser group for each learning rate, with and without weight decay."""
 
+import re
+from collections import defaultdict
+
 import torch
 from torch import nn
 
 from utils.config import TrainConfig
 from utils.errors import UserError
+
+LAYER = re.compile(r"\.layers?\.(\d+)\.|\.embeddings\.")  # of the encoders of transformers
+
+
+def depth_factors(names: list[str], decay: float) -> list[float]:
+    """Factors on the learning rate: `decay` to the power of the number of layers above a parameter's own."""
+    found = [LAYER.search(name) for name in names]
+    levels = [None if match is None else int(match[1]) + 1 if match[1] else 0 for match in found]
+    top = max((level for level in levels if level is not None), default=0)
+    return [1.0 if level is None else decay ** (top - level) for level in levels]
 
 
 def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Parameter]]]) -> torch.optim.Optimizer:
@@ -12,6 +25,7 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
 
     Args:
         groups: named parameters by group; group `adapter` learns at `lr_adapter`, group `` at `lr`.
+    A text encoder's layers learn the slower the lower they are, by `layer_decay`.
     Weight decay leaves out biases, norms (whatever has one axis) and prompts. A group with learning rate 0
     is frozen: its parameters stop requiring a gradient.
     Raises:
@@ -24,12 +38,13 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
             for _, parameter in parameters:
                 parameter.requires_grad_(False)
             continue
-        decayed = [p for _, p in parameters if p.ndim > 1 and name != "prompt_learner"]
-        plain = [p for _, p in parameters if p.ndim <= 1 or name == "prompt_learner"]
-        for chosen, decay in ((decayed, config.weight_decay), (plain, 0.0)):
-            if chosen:
-                parts.append({"params": chosen, "name": name or "rest", "lr": rate, "full_lr": rate,
-                              "weight_decay": decay})
+        factors = depth_factors([key for key, _ in parameters], getattr(config, "layer_decay", 1.0))
+        buckets = defaultdict(list)
+        for (_, parameter), factor in zip(parameters, factors):
+            buckets[factor, parameter.ndim > 1 and name != "prompt_learner"].append(parameter)
+        for (factor, decays), chosen in sorted(buckets.items(), key=lambda item: item[0]):
+            parts.append({"params": chosen, "name": name or "rest", "lr": rate * factor, "full_lr": rate * factor,
+                          "weight_decay": config.weight_decay if decays else 0.0})
     if not parts:
         raise UserError("every learning rate is 0: nothing is left to train")
     if config.optimizer == "sgd":

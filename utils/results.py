@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,20 +15,27 @@ from utils.tasks import Task
 class EpochTable:
     """Prints a line an epoch, and a heading above the first and wherever a term has set in or gone."""
 
-    LEFT_OUT = ("lr_", "weight_", "grad_norm", "val_macro_f1")  # history.csv and the report have them
+    LEFT_OUT = ("lr_", "weight_", "grad_norm", "ghm_")  # history.csv and the report have them
+    SHORT = {"loss_": "", "cross_entropy": "ce", "micro_f1": "f1"}
 
     def __init__(self):
         self.columns: list[str] = []
 
     def show(self, row: dict) -> None:
-        columns = [name for name in row if not name.startswith(self.LEFT_OUT)]
+        columns = [name for name in row if not name.startswith(self.LEFT_OUT) and not name.endswith("macro_f1")]
+        headings = [self._heading(name) for name in columns]
         if columns != self.columns:
             self.columns = columns
-            tqdm.write(self._line(name.replace("loss_", "").replace("cross_entropy", "ce") for name in columns))
-        tqdm.write(self._line(self._cell(row[name]) for name in columns))
+            tqdm.write(self._line(headings, headings))
+        tqdm.write(self._line(headings, [self._cell(row[name]) for name in columns]))
 
-    def _line(self, cells: Iterable[str]) -> str:
-        return " ".join(cell.rjust(8) for cell in cells)
+    def _line(self, headings: list[str], cells: list[str]) -> str:
+        return " ".join(cell.rjust(max(8, len(heading))) for heading, cell in zip(headings, cells))
+
+    def _heading(self, name: str) -> str:
+        for long, short in self.SHORT.items():
+            name = name.replace(long, short)
+        return name
 
     def _cell(self, value: float) -> str:
         return str(value) if isinstance(value, int) else f"{value:.3f}" if value < 100 else f"{value:.0f}"

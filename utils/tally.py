@@ -1,4 +1,4 @@
-"""Counts of what a pass over a split met: clips seen, how each was cut, and clips left out."""
+"""Counts of what a pass over a split met: samples seen, how each was cut, and those left out."""
 
 import logging
 from collections import Counter
@@ -13,14 +13,14 @@ class Tally:
     """
     Args:
         split: its name, for messages.
-        size: clips in the split.
+        size: samples in the split.
         max_bad: share of `size` that may be unreadable.
-        unit: what is counted, "clips", or "draws" where a clip may come twice.
+        unit: what is counted: "clips", "reviews", or "draws" where a sample may come twice.
     """
 
     def __init__(self, split: str, size: int, max_bad: float, unit: str = "clips"):
         self.split, self.size, self.max_bad, self.unit = split, size, max_bad, unit
-        self.clips = 0
+        self.seen = 0
         self.notes: Counter = Counter()
         self.bad: dict[str, str] = {}
 
@@ -29,7 +29,7 @@ class Tally:
         Raises:
             UserError: more clips were unreadable than allowed.
         """
-        self.clips += len(batch)
+        self.seen += len(batch)
         self.notes.update(batch.notes)
         for clip, reason in batch.bad:
             if clip not in self.bad:
@@ -37,19 +37,19 @@ class Tally:
             self.bad[clip] = reason
         if len(self.bad) > self.max_bad * self.size:
             clip, reason = next(iter(self.bad.items()))
-            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} clips cannot be read, over --max-bad-clips "
+            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over --max-bad-clips "
                             f"{self.max_bad:g}; e.g. {clip}: {reason}")
 
     def shares(self) -> dict[str, float]:
-        """Share of the clips seen that each note is true of."""
-        return {note: count / max(self.clips, 1) for note, count in sorted(self.notes.items())}
+        """Share of the samples seen that each note is true of."""
+        return {note: count / max(self.seen, 1) for note, count in sorted(self.notes.items())}
 
     def __str__(self) -> str:
         shares = ", ".join(f"{note} {share:.1%}" for note, share in self.shares().items())
-        return f"{self.split}: {self.clips} {self.unit} ({shares}), {len(self.bad)} left out"
+        return f"{self.split}: {self.seen} {self.unit}{f' ({shares})' if shares else ''}, {len(self.bad)} left out"
 
     def state_dict(self) -> dict:
-        return {"clips": self.clips, "notes": dict(self.notes), "bad": dict(self.bad)}
+        return {"seen": self.seen, "notes": dict(self.notes), "bad": dict(self.bad)}
 
     def load_state_dict(self, state: dict) -> None:
-        self.clips, self.notes, self.bad = state["clips"], Counter(state["notes"]), dict(state["bad"])
+        self.seen, self.notes, self.bad = state["seen"], Counter(state["notes"]), dict(state["bad"])

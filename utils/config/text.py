@@ -120,8 +120,17 @@ class TextTrainConfig(TrainConfig):
 
     lr_encoder: float = 2e-5
     """Learning rate of the encoder; 0 freezes it."""
+    layer_decay: float = 1.0
+    """Factor on the encoder's learning rate from each layer to the one below."""
     freeze_embeddings: bool = False
     """Leave the encoder's table of word vectors as it is."""
+    token_dropout: float = 0.0
+    """Share of a training review's tokens that are hidden."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(0 < self.layer_decay <= 1, f"--layer-decay {self.layer_decay}: must be in (0, 1]")
+        require(0 <= self.token_dropout < 1, f"--token-dropout {self.token_dropout}: must be in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -152,5 +161,5 @@ class TextConfig(Config):
         if self.model.encoder != "tiny":
             unused["vocab_size"] = "goes with --encoder tiny; other encoders have their own tokenizer"
         if not self.train.lr_encoder:
-            unused["freeze_embeddings"] = "the whole encoder is frozen by --lr-encoder 0"
+            unused |= dict.fromkeys(("freeze_embeddings", "layer_decay"), "the encoder is frozen by --lr-encoder 0")
         return unused

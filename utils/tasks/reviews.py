@@ -1,6 +1,7 @@
 """Reviews, with a sentiment for each aspect that they mention."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ class Reviews:
 
     def __init__(self, config: TextConfig, labels: Labels):
         self.labels, self.unmentioned = labels, config.loss.unmentioned
-        self.threshold = config.model.mention_threshold
+        self.threshold, self.token_dropout = config.model.mention_threshold, config.train.token_dropout
         self.fill = unmentioned_class(self.unmentioned, labels.classes)
 
     @property
@@ -32,7 +33,12 @@ class Reviews:
         return self.labels.classes[:-1] if self.unmentioned == "class" else self.labels.classes
 
     def prepare(self, batch: Batch, stream: np.random.Generator) -> Batch:
-        return batch
+        """Hide some tokens, as if they were padding; never the first, which some networks read alone."""
+        if not self.token_dropout:
+            return batch
+        kept = torch.from_numpy(stream.random(batch.mask.shape) >= self.token_dropout).to(batch.mask.device)
+        kept[:, 0] = True
+        return replace(batch, mask=batch.mask * kept)
 
     def accuracy(self, output: Output, batch: Batch) -> Tensor:
         """Over the cells that the classification loss sees."""

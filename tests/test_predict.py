@@ -1,0 +1,120 @@
+import csv
+import io
+import json
+import sys
+
+import pytest
+
+from main import main
+from predict import Reader
+from tests.small_reviews import ASPECTS, ROWS, write_recipe, write_table
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("predict")
+    assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "30", "--pooling",
+                 "mean", "--lr-encoder", "3e-3"]) == 0
+    return root / "run"
+
+
+def said(out: str) -> list[dict]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_table_gives_a_json_line_for_each_row(run, tmp_path, capsys):
+    table = write_table(tmp_path / "reviews.csv", [*ROWS, ("", ""), ("pin " * 300, "")])
+    assert main(["predict", str(run), str(table)]) == 0
+    lines = said(capsys.readouterr().out)
+    assert [line["row"] for line in lines] == list(range(1, 11))
+    assert [line["text"] for line in lines[:8]] == [text for text, _ in ROWS]
+    assert lines[8] == {"row": 9, "text": "", "aspects": [], "note": "blank"}
+    assert lines[9]["note"] == "cut off" and "note" not in lines[0]
+
+
+def test_what_it_says_is_what_eval_scores(run, capsys):
+    """The answers for the training table, against predictions.csv of the same rows in the test split."""
+    assert main(["predict", str(run), str(run.parent / "test.csv")]) == 0
+    lines = said(capsys.readouterr().out)
+    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test" and row["predicted"]]
+    expected = {(row["review"], row["aspect"]): row for row in rows}
+    found = {(str(line["row"]), answer["aspect"]): answer for line in lines for answer in line["aspects"]}
+    assert found.keys() == expected.keys() and len(found) > 4
+    for key, answer in found.items():
+        row = expected[key]
+        assert answer.get("sentiment", "mentioned") == row["predicted"]
+        assert answer["mentioned"] == pytest.approx(float(row["p_mentioned"]), abs=1e-3)
+        if "sentiment" in answer:
+            assert answer["probability"] == pytest.approx(float(row[f"p_{answer['sentiment']}"]), abs=1e-3)
+        else:
+            assert answer["aspect"] == "OTHERS"
+
+
+@pytest.mark.parametrize("size", ["1", "3", "64"])
+def test_the_batch_size_changes_nothing(run, size, capsys):
+    outputs = []
+    for batch_size in ("2", size):
+        assert main(["predict", str(run), str(run.parent / "train.csv"), "--batch-size", batch_size]) == 0
+        outputs.append(said(capsys.readouterr().out))
+    for one, other in zip(*outputs):
+        assert [a["aspect"] for a in one["aspects"]] == [a["aspect"] for a in other["aspects"]]
+        for first, second in zip(one["aspects"], other["aspects"]):
+            assert first["mentioned"] == pytest.approx(second["mentioned"], abs=2e-4)
+
+
+def test_text_files_and_standard_input_have_a_review_a_line(run, tmp_path, capsys, monkeypatch):
+    text = "Pin rất trâu\n\ngiá rẻ\r\n"
+    (tmp_path / "đánh giá.txt").write_bytes(text.encode())
+    assert main(["predict", str(run), str(tmp_path / "đánh giá.txt")]) == 0
+    from_file = said(capsys.readouterr().out)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["predict", str(run), "-"]) == 0
+    assert said(capsys.readouterr().out) == from_file
+    assert [line["text"] for line in from_file] == ["Pin rất trâu", "", "giá rẻ"]
+
+
+def test_a_csv_table_for_each_input_in_a_folder(run, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("Pin rất trâu, 5\nshop ơi còn màu đen không\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("giá rẻ\n", encoding="utf-8")
+    assert main(["predict", str(run), str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), "--format", "csv",
+                 "--output-dir", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == ""
+    with (tmp_path / "out" / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    columns = [column for aspect in ASPECTS for column in (aspect, f"p({aspect})")]
+    assert list(rows[0]) == ["row", "text", *columns, "note"]
+    assert rows[0]["text"] == "Pin rất trâu, 5" and rows[0]["BATTERY"] == "Positive"
+    assert rows[1]["OTHERS"] == "mentioned" and 0.5 <= float(rows[1]["p(OTHERS)"]) <= 1
+    assert (tmp_path / "out" / "b.csv").is_file()
+
+
+def test_rows_are_read_only_as_they_are_needed(run):
+    """A file of any length: after three answers, no more than two batches have been taken."""
+    taken = []
+
+    def endless():
+        for number in range(1, 10**9):
+            taken.append(number)
+            yield number, "pin rất trâu"
+
+    answers = Reader(run).read(endless(), batch_size=4)
+    assert [next(answers)[0] for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert len(taken) == 8
+
+
+@pytest.mark.parametrize("words, said", [
+    (["absent.csv"], "absent.csv"), (["-", "--colour"], "unrecognized arguments: --colour"), (["--format", "csv"], "INPUT"),
+    (["-", "--batch-size", "0"], "--batch-size 0"), (["-", "--format", "xml"], "xml"),
+    (["-", "--device", "abacus"], "--device abacus"),
+])
+def test_a_wrong_command_is_one_line(run, words, said, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["predict", str(run), *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and said in error
+
+
+def test_a_folder_that_is_no_run(tmp_path, capsys):
+    assert main(["predict", str(tmp_path), "-"]) == 2
+    assert f"{tmp_path}: no run" in capsys.readouterr().err
