@@ -105,13 +105,13 @@ def collate_reviews(samples: list[Sample | BadSample], padding: int) -> Batch:
 def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> tuple[dict[str, Loader], Labels]:
     """As build_loaders. `run_dir` keeps the tokenizer, so that a run can be used without its encoder's folder."""
     data, seed = config.data, config.train.seed
-    splits = load_reviews(config)
+    splits, files = load_reviews(config)
     by_class = config.loss.unmentioned == "class"
     if labels:
         aspects, sentiments = labels.aspects, labels.classes[:-1] if by_class else labels.classes
     else:
-        aspects, sentiments = label_names(splits["train"], data.aspects, data.sentiments)
-    targets = {split: encode_labels(reviews, aspects, sentiments, split) for split, reviews in splits.items()}
+        aspects, sentiments = label_names(splits["train"], data.aspects, data.sentiments, files["train"])
+    targets = {split: encode_labels(reviews, aspects, sentiments, files[split]) for split, reviews in splits.items()}
     tokenizer = _tokenizer(config, run_dir, trained=labels is not None,
                            texts=(review.text for review in splits["train"]))
     loaders = {}
@@ -129,8 +129,8 @@ def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> 
     return loaders, labels or labels_found
 
 
-def load_reviews(config: TextConfig) -> dict[str, list[Review]]:
-    """The reviews of each split that the recipe names; `train` and `val` are always there."""
+def load_reviews(config: TextConfig) -> tuple[dict[str, list[Review]], dict[str, str]]:
+    """The reviews of each split that the recipe names, and their files; `train` and `val` are always there."""
     data = config.data
     if data.dataset == "demo_reviews":
         if data.root_dir is None:
@@ -141,6 +141,7 @@ def load_reviews(config: TextConfig) -> dict[str, list[Review]]:
         raise UserError("--train-annotation is missing: give the table of training reviews")
     splits = {split: read_reviews(path, data.text_column, data.aspects, data.sentiments)
               for split, path in tables.items()}
+    files = {split: str(path) for split, path in tables.items()}
     if data.val_fraction and "val" in splits:
         log.warning("--val-fraction %g is not used: there is a validation split", data.val_fraction)
     elif data.val_fraction:
@@ -149,10 +150,11 @@ def load_reviews(config: TextConfig) -> dict[str, list[Review]]:
         held_out = set(places.tolist())
         splits["val"] = [review for i, review in enumerate(train) if i in held_out]
         splits["train"] = [review for i, review in enumerate(train) if i not in held_out]
+        files["val"] = files["train"]
     if not splits.get("val"):
         raise UserError("no validation reviews: give --val-annotation FILE, or --val-fraction 0.1 to hold out "
                         "training reviews")
-    return splits
+    return splits, files
 
 
 def oversampled(targets: np.ndarray, blank: np.ndarray, power: float) -> np.ndarray:
@@ -194,6 +196,6 @@ def _tokenizer(config: TextConfig, run_dir: Path, trained: bool, texts: Iterable
 
 def _embedding_rows(encoder: str) -> int:
     try:
-        return AutoConfig.from_pretrained(encoder).vocab_size
+        return AutoConfig.from_pretrained(encoder, trust_remote_code=False).vocab_size
     except (OSError, ValueError) as error:
         raise UserError(f"--encoder {encoder}: {first_line(error)}") from None

@@ -28,7 +28,7 @@ def load_encoder(name: str, vocab_size: int) -> nn.Module:
     if name == "tiny":
         return encoder_of(XLMRobertaConfig(vocab_size=vocab_size, **TINY))
     try:
-        encoder, about = AutoModel.from_pretrained(name, output_loading_info=True)
+        encoder, about = AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
     except (OSError, ValueError) as error:  # no such name, no connection, no weights, an architecture not known
         raise UserError(f"--encoder {name}: {first_line(error)} Give a folder that holds one.") from None
     if lacking := sorted(key for key in about["missing_keys"] if not key.startswith("pooler.")):

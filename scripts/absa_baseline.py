@@ -18,16 +18,17 @@ from sklearn.svm import LinearSVC
 
 from dataloaders.reviews import encode_labels, label_names
 from dataloaders.text_dataloader import load_reviews
+from utils.errors import UserError
 from utils.recipe import load_config
-from utils.structures import NO_POLARITY, NOT_MENTIONED
-from utils.tasks.review_metrics import score_cells
-from utils.tasks.reviews import describe
+from utils.structures import NO_POLARITY, NOT_MENTIONED, Labels
+from utils.tasks import build_task
+from utils.tasks.review_metrics import baselines, score_cells
 
 
 def features() -> FeatureUnion:
     """Words 1 to 2, and characters 2 to 5 within words."""
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"(?u)\S+")
-    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+    characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
     return FeatureUnion([("words", words), ("characters", characters)])
 
 
@@ -61,17 +62,21 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
     args, flags = parser.parse_known_args()
-    data = load_config(args.recipe, flags)
-    splits = load_reviews(data)
-    aspects, sentiments = label_names(splits["train"], data.data.aspects, data.data.sentiments)
-    targets = {split: encode_labels(reviews, aspects, sentiments, split) for split, reviews in splits.items()}
+    config = load_config(args.recipe, flags)
+    splits, files = load_reviews(config)
+    aspects, sentiments = label_names(splits["train"], config.data.aspects, config.data.sentiments, files["train"])
+    targets = {split: encode_labels(reviews, aspects, sentiments, files[split]) for split, reviews in splits.items()}
     texts = {split: [review.text for review in reviews] for split, reviews in splits.items()}
     vectors = features().fit(texts["train"])
     baseline = Baseline(vectors.transform(texts["train"]), targets["train"])
+    task = build_task(config, Labels(sentiments, aspects))
     for split in args.splits:
+        if split not in splits:
+            raise UserError(f"--splits {split}: the recipe has no {split} split")
         said, polarity = map(torch.from_numpy, baseline.predict(vectors.transform(texts[split])))
-        scores = score_cells(said, polarity.clamp(min=0), torch.from_numpy(targets[split]), aspects, sentiments)
-        print(describe(split, scores))
+        truth = torch.from_numpy(targets[split])
+        scores = score_cells(said, polarity.clamp(min=0), truth, aspects, sentiments)
+        print(task.describe(split, scores | {"baselines": baselines(truth, aspects, sentiments)}))
 
 
 if __name__ == "__main__":
