@@ -110,7 +110,7 @@ def changed_for_eval(trained: Config, config: Config) -> list[str]:
         UserError: a setting of training, or one that would make another network of the same weights.
     """
     then, now = trained.flat(), config.flat()
-    changed = [key for key in now if now[key] != then[key] and key not in FREE_TO_CHANGE]
+    changed = [key for key in now if now[key] != then.get(key) and key not in FREE_TO_CHANGE]
     for key in changed:
         of_data = hasattr(config.data, key) and key != "streams"
         if not of_data and key not in ("mirror", "mention_threshold", "use_amp", "amp_dtype"):

@@ -33,7 +33,7 @@ def load_config(recipe: str, flags: list[str] = ()) -> Config:
     path = _find(recipe)
     settings = _read_yaml(path)
     task = settings.get("model", "video")
-    if task not in CONFIGS:
+    if str(task) not in CONFIGS:
         raise UserError(f"{path}: model: {task!r} must be one of {', '.join(CONFIGS)}")
     config = _parse(_words(settings, CONFIGS[task], path), CONFIGS[task](recipe=path.stem), where=str(path))
     if idle := config.unused().keys() & settings.keys():

@@ -112,6 +112,11 @@ class TextLossConfig:
             require(0 <= getattr(self, name) <= 1, f"{flag(name)} {getattr(self, name)}: must be in [0, 1]")
         temperature = self.contrastive_temperature
         require(temperature > 0, f"--contrastive-temperature {temperature}: must be positive")
+        weights = self.focal_alpha if isinstance(self.focal_alpha, tuple) else ()
+        require(min(weights, default=0) >= 0, f"--focal-alpha {' '.join(map(str, weights))}: must not be negative")
+        mentions = self.mention_weight if self.unmentioned == "ignore" else 0
+        require(self.classification_weight + self.contrastive_weight + mentions > 0,
+                "--classification-weight 0: nothing is left to learn; no other loss has a weight either")
 
 
 @dataclass(frozen=True)
