@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 900, 892
 CARD, EDGE, INK, MUTED, SHAPE = "#fbfbf9", "#d5d8da", "#1f2933", "#56616b", "#7a3e00"
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "architecture", "font.family": ["DejaVu Sans", "sans-serif"]}
 
-# The names of utils.objective.TERMS, as they are drawn.
+# The names of utils.objective.video.TERMS, as they are drawn.
 LABELS = {"cls": "LSR2", "ldl": "SemanticLDL", "mi": "MI", "dc": "DC", "moco": "MoCo"}
 DEFAULTS = VideoLossConfig()
 

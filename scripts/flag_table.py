@@ -11,16 +11,20 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from utils.config import flag
+from utils.config import CONFIGS, DataConfig, TrainConfig, flag
 from utils.errors import UserError
-from utils.recipe import SECTIONS
 
 START, END = "<!-- flags -->", "<!-- /flags -->"
+COMMON = {"Data: both tasks": DataConfig, "Loop: both tasks": TrainConfig}
+NAMES = {"loss": "objective", "train": "rates"}  # of a Config's sections; others are called as they are
 
 
 def flag_table() -> str:
-    """One table per section of the Config, under the section's docstring."""
-    return "\n\n".join(_section(section) for section in SECTIONS) + "\n"
+    """One table per section: first what all tasks have, then each task's own flags."""
+    tables = [_section(heading, section) for heading, section in COMMON.items()]
+    tables += [_section(f"{task.capitalize()}: {NAMES.get(name, name)}", section)
+               for task, config in CONFIGS.items() for name, section in config.sections().items()]
+    return "\n\n".join(tables) + "\n"
 
 
 def insert(text: str, table: str) -> str:
@@ -35,8 +39,16 @@ def insert(text: str, table: str) -> str:
     return f"{before}{START}\n\n{table}\n{END}{rest.split(END)[1]}"
 
 
+def own_fields(section: type) -> list[dataclasses.Field]:
+    """Without those that are just as its base has them."""
+    common = {field.name: field.default for base in section.__bases__ if dataclasses.is_dataclass(base)
+              for field in dataclasses.fields(base)}
+    return [field for field in dataclasses.fields(section)
+            if field.name not in common or field.default != common[field.name]]
+
+
 def meanings(section: type) -> dict[str, str]:
-    """The docstring under each field; Python itself does not keep them."""
+    """The docstring under each field that stands in the section itself; Python itself does not keep them."""
     body = ast.parse(inspect.getsource(section)).body[0].body
     return {
         field.target.id: " ".join(text.value.value.split())
@@ -45,13 +57,12 @@ def meanings(section: type) -> dict[str, str]:
     }
 
 
-def _section(section: type) -> str:
-    heading, _, more = inspect.getdoc(section).partition(". ")
+def _section(heading: str, section: type) -> str:
     meaning = meanings(section)
     rows = [(_flags(field), _default(field.default), meaning[field.name] + _choices(field.type))
-            for field in dataclasses.fields(section)]
+            for field in own_fields(section)]
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
-    head = [f"### {heading.rstrip('.')}", "", *([more, ""] if more else [])]
+    head = [f"### {heading}", "", " ".join(inspect.getdoc(section).split()), ""]
     return "\n".join([*head, "| flag | default | meaning |", "|---|---|---|", *lines])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,26 +15,40 @@ import torch
 from safetensors import safe_open
 
 import dataloaders.video
-from main import COMMANDS, build_trainer, example_frames, main
+from main import COMMANDS, build_trainer, changed_for_eval, main
 from trainer import Trainer
 from utils import checkpoint
-from utils.prediction import Predictions
-from utils.recipe import KEYS
+from utils.config import CONFIGS, TextConfig, TextLossConfig, TextModelConfig, flag
+from utils.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 
-FLAGS = """
---dataset --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --target
---bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
---num-segments --duration --image-size --augment --random-erasing --use-weighted-sampler --sampler-power
---batch-size --num-workers --reader-timeout --max-bad-clips --model --clip-model --clip-pretrained --text-type
---contexts-number --class-token-position --class-specific-contexts --contexts-init --adapter-ratio --temporal-layers
---temporal-heads --temporal-pool --dropout --temperature --mirror --label-smoothing --use-ldl --ldl-warmup
---ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc --dc-warmup --dc-ramp
---dc-rows --use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha --epochs --optimizer --lr
---lr-image-encoder --lr-prompt-learner --lr-adapter --weight-decay --warmup-epochs --milestones --gamma --use-amp
---amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume --score-test --seed --device --output-dir
+BOTH = """
+--root-dir --train-annotation --val-annotation --test-annotation --val-fraction --batch-size --num-workers
+--reader-timeout --max-bad-clips --dataset --model --dropout --epochs --optimizer --lr --weight-decay --warmup-epochs
+--milestones --gamma --use-amp --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume
+--score-test --seed --device --output-dir
 """.split()
+
+OWN = {
+    "video": """
+--target --bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
+--num-segments --duration --image-size --augment --random-erasing --use-weighted-sampler --sampler-power --clip-model
+--clip-pretrained --text-type --contexts-number --class-token-position --class-specific-contexts --contexts-init
+--adapter-ratio --temporal-layers --temporal-heads --temporal-pool --temperature --mirror --label-smoothing --use-ldl
+--ldl-warmup --ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc
+--dc-warmup --dc-ramp --dc-rows --use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha
+--lr-image-encoder --lr-prompt-learner --lr-adapter
+""".split(),
+    "text": """
+--benchmark --text-column --aspects --sentiments --max-tokens --oversample --encoder --vocab-size --prefix --pooling
+--mention-threshold --head-width --projection-width --loss-type --unmentioned --classification-weight --focal-gamma
+--focal-alpha --ghm-bins --ghm-momentum --unified-weight --unified-delta --unified-gamma --unified-rare
+--contrastive-weight --contrastive-temperature --contrastive-base-weight --mention-weight --lr-encoder
+--freeze-embeddings
+""".split(),
+}
+FLAGS = {task: BOTH + own for task, own in OWN.items()}
 
 # Names that users of this family of projects know.
 KNOWN = """
@@ -47,18 +62,27 @@ KNOWN = """
 
 
 def test_no_flag_comes_or_goes_unnoticed():
-    assert sorted("--" + key.replace("_", "-") for key in KEYS) == sorted(FLAGS)
-    assert set(KNOWN) <= set(FLAGS)
+    assert {task: sorted(map(flag, config.settings())) for task, config in CONFIGS.items()} == {
+        task: sorted(flags) for task, flags in FLAGS.items()}
+    assert set(KNOWN) <= set(FLAGS["video"])
 
 
-def test_help_prints_every_flag_and_the_no_form_of_booleans(recipe, capsys):
+NO_FORMS = {
+    "video": ("use-amp", "use-ldl", "use-moco", "use-weighted-sampler", "crop-body", "class-specific-contexts"),
+    "text": ("use-amp", "score-test", "freeze-embeddings"),
+}
+
+
+@pytest.mark.parametrize("task", FLAGS)
+def test_help_prints_the_tasks_flags_and_the_no_form_of_booleans(tmp_path, capsys, task):
+    (tmp_path / "mine.yaml").write_text(f"model: {task}\n")
     with pytest.raises(SystemExit) as end:
-        main(["train", str(recipe), "--help"])
+        main(["train", str(tmp_path / "mine.yaml"), "--help"])
     said = capsys.readouterr().out
+    words = set(re.findall(r"--[a-z-]+", said))
     assert not end.value.code
-    assert [flag for flag in FLAGS if flag not in said] == []
-    for flag in ("use-amp", "use-ldl", "use-moco", "use-weighted-sampler", "crop-body", "class-specific-contexts"):
-        assert f"--no-{flag}" in said
+    assert words >= set(FLAGS[task]) and not words & (set(FLAGS["video"]) ^ set(FLAGS["text"])) - set(FLAGS[task])
+    assert {f"--no-{name}" for name in NO_FORMS[task]} <= words
 
 
 @pytest.mark.parametrize("words, status", [
@@ -141,20 +165,6 @@ def test_a_trained_image_tower_at_a_low_rate_is_not(configure, tmp_path, caplog)
     assert not [record for record in caplog.records if record.name == "camxuc" and record.levelno >= 30]
 
 
-def test_examples_are_the_surest_hits_and_errors_of_each_class(configure, tmp_path):
-    """Clips 0 to 6 are of class 0, with hits 0 to 3; 7 to 13 are of class 1, with the hit 7."""
-    trainer = build_trainer(configure(), tmp_path)
-    ids = [clip.id for clip in trainer.loaders["train"].dataset.clips]
-    predicted = [0, 0, 0, 0, 1, 2, 1, 1, 0, 0, 3, 0, 2, 4]
-    logits = [1, 4, 2, 3, 5, 6, 4, 0.5, 1, 2, 9, 4, 5, 8]
-    predictions = Predictions(
-        ids, torch.tensor([0] * 7 + [1] * 7), torch.eye(7)[predicted] * torch.tensor(logits)[:, None])
-    two, one = (example_frames(trainer, "train", predictions, *each) for each in ((), (1,)))
-    assert set(two) == {ids[place] for place in (1, 3, 4, 5, 7, 10, 13)}
-    assert set(one) == {ids[place] for place in (1, 5, 7, 10)}
-    assert {frames.shape for frames in two.values()} == {(2, 2, 3, 32, 32)}
-
-
 # ---------------------------------------------------------------- a whole run
 
 @pytest.fixture(scope="module")
@@ -183,14 +193,14 @@ def test_the_files_agree(finished):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics) == {"val", "test"} and {split["clips"] for split in metrics.values()} == {7}
     last = checkpoint.load(folder / "checkpoints" / "last.pt")
-    assert metrics["val"]["uar"] == last["best"]["uar"] == max(row["val_uar"] for row in last["history"])
+    assert metrics["val"]["uar"] == last["best"]["score"] == max(row["val_uar"] for row in last["history"])
     rows = [line.split(",") for line in (folder / "predictions.csv").read_text().splitlines()[1:]]
     for split, scores in metrics.items():
         of_split = [row for row in rows if row[0] == split]
         assert len(of_split) == 7 and all(f"/{split}" in row[1] for row in of_split)
         assert sum(row[2] == row[3] for row in of_split) / 7 == pytest.approx(scores["war"])
     with safe_open(folder / "model.safetensors", "pt") as file:
-        assert json.loads(file.metadata()["classes"])[:2] == ["Anger", "Disgust"]
+        assert json.loads(file.metadata()["labels"])["classes"][:2] == ["Anger", "Disgust"]
         best = checkpoint.load(folder / "checkpoints" / "best.pt")["model"]
         assert set(file.keys()) == set(best)
         assert all(torch.equal(file.get_tensor(name), value) for name, value in best.items())
@@ -231,6 +241,26 @@ def test_eval_gives_the_scores_of_training(finished, tmp_path, capsys):
 def test_eval_refuses_what_would_be_another_network(finished, words, capsys):
     assert main(["eval", str(finished[0]), *words.split()]) == 2
     assert capsys.readouterr().err.startswith(f"error: eval {words.split()[0]}: the run was trained with ")
+
+
+def text_config(**loss) -> TextConfig:
+    return TextConfig(model=TextModelConfig(mention_threshold=0.3), loss=TextLossConfig(**loss))
+
+
+@pytest.mark.parametrize("then, now, said", [
+    (dict(unmentioned="neutral"), dict(), "eval --unmentioned: the run was trained with neutral"),
+    (dict(), dict(unmentioned="class"), "eval --unmentioned: the run was trained with ignore"),
+    (dict(), dict(loss_type="ghm"), "eval --loss-type: the run was trained with focal"),
+])
+def test_eval_refuses_a_setting_that_brings_others_into_use(then, now, said):
+    """The run's own config lacks these others."""
+    with pytest.raises(UserError, match=said):
+        changed_for_eval(text_config(**then), text_config(**now))
+
+
+def test_eval_may_move_the_threshold_of_mentions():
+    assert changed_for_eval(TextConfig(), text_config()) == ["mention_threshold"]
+    assert changed_for_eval(text_config(), text_config()) == []
 
 
 def test_eval_with_other_data_settings_leaves_the_scores_of_the_run(finished, tmp_path, capsys):

@@ -12,9 +12,9 @@ from trainer import Trainer
 from utils import checkpoint
 from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoTrainConfig
 from utils.errors import UserError
-from utils.tasks.clip_metrics import score
 from utils.objective import LossReport
-from utils.structures import Batch, Output
+from utils.structures import Batch, Labels, Output
+from utils.tasks.clips import Clips
 
 # ---------------------------------------------------------------- the real model and files: resumption
 
@@ -200,7 +200,7 @@ class Descent(nn.Module):
 
     def forward(self, output: Output, batch: Batch, epoch: float) -> LossReport:
         total = -self.slope * output.embedding.mean()
-        return LossReport(total, {"descent": total.detach()}, {"descent": 1.0})
+        return LossReport(total, {"descent": total.detach()}, {"descent": 1.0}, {"depth": total.detach() * 2})
 
 
 class Listed:
@@ -222,12 +222,13 @@ class Listed:
 @pytest.fixture
 def counting(tmp_path):
     def make(train: Listed, val: Listed, slope: float = 1.0, mixup: float = 0.0, bad: float = 0.5,
-             **settings) -> Trainer:
+             task: type | None = None, **settings) -> Trainer:
         settings = VideoTrainConfig(**dict(lr=1.0, warmup_epochs=0, milestones=(10**6,), use_amp=False, device="cpu",
-                                      epochs=5) | settings)
-        config = VideoConfig(train=settings, loss=VideoLossConfig(mixup_alpha=mixup), data=VideoDataConfig(max_bad_clips=bad))
-        classes = [f"c{i}" for i in range(32)]
-        return Trainer(config, Counting(), Descent(slope), {"train": train, "val": val}, classes, tmp_path)
+                                           epochs=5) | settings)
+        config = VideoConfig(data=VideoDataConfig(max_bad_clips=bad), loss=VideoLossConfig(mixup_alpha=mixup),
+                             train=settings)
+        task = (task or Clips)(config, Labels([f"c{i}" for i in range(32)]))
+        return Trainer(config, task, Counting(), Descent(slope), {"train": train, "val": val}, tmp_path)
 
     return make
 
@@ -237,12 +238,47 @@ def test_the_best_epoch_is_the_first_with_the_highest_uar_and_its_weights_come_b
     trainer = counting(Listed([0, 0]), Listed([2, 3], [5]))
     trainer.fit()
     assert [row["val_uar"] for row in trainer.history] == pytest.approx([0, 1 / 3, 1 / 3, 0, 1 / 3])
-    assert trainer.best == {"uar": pytest.approx(1 / 3), "epoch": 2}
+    assert trainer.best == {"score": pytest.approx(1 / 3), "epoch": 2}
     assert trainer.model.steps.item() == pytest.approx(5, abs=1e-4)
     trainer.load_best()
     assert trainer.model.steps.item() == pytest.approx(2, abs=1e-4)
     predictions, _ = trainer.evaluate("val")
-    assert score(predictions.probabilities, predictions.targets, trainer.classes)["uar"] == trainer.best["uar"]
+    assert trainer.task.score(predictions)["uar"] == trainer.best["score"]
+
+
+class FewSteps(Clips):
+    """A task whose best epoch is the one of class 3, and that has no prepared batch, accuracy or score of clips."""
+
+    best_by = "nearness"
+    columns = ("nearness", "class")
+
+    def prepare(self, batch: Batch, stream) -> Batch:
+        return Batch(batch.targets + 10, batch.ids, batch.face)
+
+    def accuracy(self, output: Output, batch: Batch) -> torch.Tensor:
+        return batch.targets.float().mean()
+
+    def score(self, predictions) -> dict:
+        said = float(predictions.logits.argmax(-1).float().mean())
+        return {"class": said, "nearness": -abs(said - 3) + 1, "unseen": 1.0}
+
+
+def test_the_task_prepares_scores_and_chooses(counting):
+    trainer = counting(Listed([0, 2]), Listed([2]), task=FewSteps)
+    trainer.fit()
+    assert trainer.best == {"score": 1.0, "epoch": 3}
+    assert [(row["val_nearness"], row["val_class"], row["accuracy"]) for row in trainer.history] == [
+        (-1, 1, 11), (0, 2, 11), (1, 3, 11), (0, 4, 11), (-1, 5, 11)]
+    assert {name for name in trainer.history[0] if name.startswith("val_")} == {"val_nearness", "val_class"}
+
+
+def test_figures_of_the_terms_stand_last_of_what_is_metered(counting):
+    trainer = counting(Listed([0], [0]), Listed([2]), epochs=1)
+    trainer.fit()
+    names = list(trainer.history[0])
+    assert names[1:8] == ["loss", "loss_descent", "accuracy", "grad_norm", "weight_descent", "depth",
+                          "val_cross_entropy"]
+    assert trainer.history[0]["depth"] == pytest.approx(-1, abs=1e-4)  # twice the mean of 0 and -1
 
 
 @pytest.mark.parametrize("patience, epochs", [(0, 9), (1, 3), (2, 4), (4, 6), (8, 9)])
@@ -263,7 +299,7 @@ def test_history_is_written_every_epoch(counting, tmp_path):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), epochs=2)
     trainer.fit()
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    first = "epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,val_cross_entropy,"
+    first = "epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,depth,val_cross_entropy,"
     assert len(lines) == 3 and lines[0].startswith(first)
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
     # Mean over clips: two at 0 steps, one at 1 step; then two at 2, one at 3.
@@ -396,20 +432,6 @@ def test_a_gradient_that_no_scale_makes_finite_names_the_clips(counting):
         trainer.fit()
 
 
-def test_accuracy_under_mixup_is_blended(counting):
-    """Classes 0, 1, 2, 1 are said: three hits of the clips' own labels, one of the partners'; then a plain batch."""
-    trainer, report = counting(Listed([0]), Listed([2])), LossReport(torch.tensor(0.0), {}, {})
-
-    def note(said, own, **others):
-        output = Output(logits=F.one_hot(torch.tensor(said), 32).float())
-        trainer._note(report, output, Batch(torch.tensor(own), list(map(str, own)), **others))
-        return trainer.meter.means()["accuracy"]
-
-    partners = dict(other_targets=torch.tensor([1, 1, 3, 0]), lam=0.75)
-    assert note([0, 1, 2, 1], [0, 1, 2, 3], **partners) == pytest.approx(0.75 * 3 / 4 + 0.25 * 1 / 4)  # 0.625
-    assert note([4, 4], [4, 5]) == pytest.approx((4 * 0.625 + 2 * 0.5) / 6)
-
-
 def test_accuracy_in_training_is_that_of_the_mixed_labels(counting):
     """Of two clips each is said to be of its own class: all right if it is its own partner, else a share of lam."""
     trainer, rates = counting(Listed(*[[0, 1]] * 8), Listed([2]), mixup=1.0, epochs=1), []
@@ -428,7 +450,8 @@ def test_accuracy_in_training_is_that_of_the_mixed_labels(counting):
 
 def test_every_step_draws_anew(counting):
     trainer, lams = counting(Listed([0, 1], [0, 1], [0, 1]), Listed([2]), mixup=1.0, epochs=2), []
-    trainer._note = lambda report, output, batch: lams.append(batch.lam)
+    accuracy = trainer.task.accuracy
+    trainer.task.accuracy = lambda output, batch: lams.append(batch.lam) or accuracy(output, batch)
     trainer.fit()
     assert len(set(lams)) == len(lams) == 6
 

@@ -1,7 +1,4 @@
 import json
-import logging
-import multiprocessing
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +11,7 @@ from dataloaders import build_loaders
 from dataloaders.clips import Clip
 from dataloaders.datasets import CAER, DATASETS, RAER, find_file, load_splits, stratified
 from tests.dataloaders.footage import frame, write_image
-from utils.config import VideoConfig, VideoDataConfig
+from utils.config import VideoDataConfig
 from utils.errors import UserError
 from utils.recipe import load_config
 
@@ -201,53 +198,6 @@ def test_fer2013_validation_folder_is_the_test_split(tmp_path):
     assert {split: len(clips) for split, clips in splits.items()} == {"train": 28, "val": 7, "test": 14}
 
 
-# Loaders
-
-
-def test_loaders_of_a_recipe(tmp_path, caplog):
-    root = folders(tmp_path, {"train": 3, "validation": 1, "test": 1})
-    (root / "face.json").write_text(json.dumps({"nothing/like/it": [0, 0, 9, 9]}))
-    data = VideoDataConfig(
-        root_dir=root,
-        num_workers=0,
-        batch_size=4,
-        image_size=16,
-        num_segments=1,
-        bounding_box_face=Path("face.json"),
-        bounding_box_body=Path("face.json"),
-        use_weighted_sampler=True,
-    )
-    with caplog.at_level(logging.WARNING, "camxuc"):
-        loaders, classes = build_loaders(VideoConfig(data=data))
-    assert "only 0 of 35 clips have a box" in caplog.text and "--bounding-box-body is not used" in caplog.text
-    assert classes == CAER and {split: loader.size for split, loader in loaders.items()} == {
-        "train": 21,
-        "val": 7,
-        "test": 7,
-    }
-    assert (
-        loaders["train"].order.shuffle
-        and loaders["train"].order.weights is not None
-        and loaders["train"].dataset.training
-    )
-    assert [loaders[split].unit for split in ("train", "val", "test")] == ["draws", "clips", "clips"]
-    for split in ("val", "test"):
-        assert [i for batch in loaders[split].epoch(0) for i in batch.ids] == [
-            clip.id for clip in loaders[split].dataset.clips
-        ]
-        assert not loaders[split].dataset.training and loaders[split].order.weights is None
-
-
-def test_no_more_workers_than_processors(tmp_path, monkeypatch):
-    root = folders(tmp_path, {"train": 1, "validation": 1})
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    data = VideoDataConfig(root_dir=root, num_workers=10_000, image_size=16, num_segments=1, batch_size=1)
-    loader = build_loaders(VideoConfig(data=data))[0]["val"]
-    before = set(multiprocessing.active_children())
-    assert sum(len(batch) + len(batch.bad) for batch in loader.epoch(0)) == 7
-    assert len(set(multiprocessing.active_children()) - before) == 1
-
-
 # The sets beside the project, with the recipes that are for them
 
 EMOJI = {
@@ -276,8 +226,8 @@ def test_shared_sets_load_with_their_recipes(shared, name):
     classes, sizes, flags = EMOJI[name]
     config = load_config(name, f"--root-dir {root} {flags} --num-workers 0 --image-size 32".split())
     assert load_splits(config.data, 0).classes == classes
-    loaders, found = build_loaders(config)
-    assert found == classes and {split: loader.size for split, loader in loaders.items()} == sizes
+    loaders, found = build_loaders(config, root)
+    assert found.classes == classes and {split: loader.size for split, loader in loaders.items()} == sizes
     batch = next(loaders["val"].epoch(0))
     assert batch.bad == [] and batch.face.shape == (len(batch), config.data.num_segments, 3, 32, 32)
     for loader in loaders.values():
@@ -294,7 +244,7 @@ def test_shared_caer_notes_equal_counting_boxes_by_hand(shared):
     keys = set(json.loads((root / "face.json").read_text()))
     ids = [line.split()[0] for line in (root / "validation.txt").read_text().splitlines()]
     by_hand = sum(clip[: -len(".avi")] in keys for clip in ids)
-    notes = sum((batch.notes for batch in build_loaders(config)[0]["val"].epoch(0)), Counter())
+    notes = sum((batch.notes for batch in build_loaders(config, root)[0]["val"].epoch(0)), Counter())
     assert notes["face: face box"] == by_hand == 13 and notes["face: centre crop"] == len(ids) - by_hand
 
 

@@ -3,14 +3,15 @@ import os
 from collections import Counter
 from threading import Event
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
 
 from dataloaders.clips import Clip
-from dataloaders.loader import Loader, collate
-from dataloaders.order import Order
-from dataloaders.video import BadSample, Sample, VideoDataset
+from dataloaders.loader import Loader
+from dataloaders.order import Draw, Order
+from dataloaders.video import VideoDataset, collate_clips
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
 from utils.config import VideoDataConfig
@@ -32,7 +33,7 @@ def clips(tmp_path_factory):
 
 def loader(clips, workers=0, size=4, training=True, timeout=100):
     dataset = VideoDataset(clips, SETTINGS, 5, training)
-    return Loader(dataset, Order([clip.label for clip in clips], size, 5, shuffle=training), workers, timeout)
+    return Loader(dataset, Order(len(clips), size, 5, shuffle=training), collate_clips, workers, timeout)
 
 
 def assert_same(ones, others):
@@ -94,33 +95,46 @@ def test_shares_of_the_notes_add_up_to_the_clips(clips):
     assert notes == {"face: centre crop": 10, "context: whole frame": 10}
 
 
-def test_collate_adds_notes_and_keeps_order():
-    def sample(name, **notes):
-        return Sample(
-            name, ord(name), torch.full((1, 3, 2, 2), ord(name), dtype=torch.uint8), None, Counter(notes)
-        )
+class Words:
+    """The least that a Loader needs of a data set; the example of every second one is not to be had."""
 
-    batch = collate([sample("b", box=1), BadSample("x", "why"), sample("a", box=1, other=1)])
-    assert (
-        batch.ids == ["b", "a"] and batch.targets.tolist() == [98, 97] and batch.targets.dtype == torch.int64
-    )
-    assert batch.face[:, 0, 0, 0, 0].tolist() == [98, 97] and batch.context is None
-    assert batch.notes == {"box": 2, "other": 1} and batch.bad == [("x", "why")]
+    unit, ids = "words", ["one", "two", "three"]
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, draw: Draw):
+        return draw
+
+    def example(self, index: int):
+        return self.ids[index].upper() if index % 2 == 0 else None
 
 
-def test_frames_are_those_that_the_network_sees(clips):
-    evaluated = loader(clips, training=False)
-    found = evaluated.frames({clips[1].id, clips[4].id, "unknown"})
-    [batch, *_] = list(evaluated.epoch(0))
-    assert set(found) == {clips[1].id, clips[4].id}
-    assert torch.equal(found[clips[1].id], torch.stack([batch.face[1], batch.context[1]]))
+def words(**options) -> Loader:
+    return Loader(Words(), Order(3, 2, 0, shuffle=False, **options), list, 0, 0)
+
+
+def test_examples_are_the_data_sets_own_of_the_ids_asked_for():
+    assert words().examples({"one", "two", "unknown"}) == {"one": "ONE"}
+    assert words().examples({"three", "one"}) == {"one": "ONE", "three": "THREE"}
+
+
+def test_a_batch_is_what_collate_makes_of_the_draws_samples():
+    assert list(words().epoch(4)) == [[Draw(4, 0, 0), Draw(4, 1, 0)], [Draw(4, 2, 0)]]
+
+
+@pytest.mark.parametrize("options, unit", [
+    ({}, "words"), (dict(repeats=np.array([1, 1, 1])), "words"), (dict(repeats=np.array([1, 3, 1])), "draws"),
+    (dict(weights=np.ones(3)), "draws")])
+def test_draws_are_not_called_by_the_data_sets_unit(options, unit):
+    assert words(**options).unit == unit
 
 
 class Blocking(Dataset):
     """Reads its clips, but waits for ever at one."""
 
     def __init__(self, dataset, blocked):
-        self.dataset, self.blocked, self.clips = dataset, blocked, dataset.clips
+        self.dataset, self.blocked, self.ids = dataset, blocked, dataset.ids
 
     def __len__(self):
         return len(self.dataset)
@@ -133,7 +147,7 @@ class Blocking(Dataset):
 
 def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     dataset = Blocking(VideoDataset(clips[:3], SETTINGS, 0, False), blocked=1)
-    hanging = Loader(dataset, Order([0, 1, 2], 1, 0, shuffle=False), num_workers=1, timeout=2)
+    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=2)
     batches = hanging.epoch(0)
     assert next(batches).ids == [clips[0].id]
     with pytest.raises(UserError) as error:
@@ -152,7 +166,7 @@ class Failing(Blocking):
 def test_other_errors_of_a_reader_are_not_taken_for_a_hang(clips):
     dataset = Failing(VideoDataset(clips[:1], SETTINGS, 0, False), None)
     with pytest.raises(RuntimeError, match="not ours"):
-        list(Loader(dataset, Order([0], 1, 0, shuffle=False), 0, 0).epoch(0))
+        list(Loader(dataset, Order(1, 1, 0, shuffle=False), collate_clips, 0, 0).epoch(0))
 
 
 def test_pipe_among_the_clips_is_a_bad_clip(clips, tmp_path):

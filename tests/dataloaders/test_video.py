@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from dataclasses import replace
 
 import cv2
@@ -8,9 +9,10 @@ import torch
 
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
+from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.sampling import tsn_indices
-from dataloaders.video import SAMPLING, BadSample, VideoDataset
+from dataloaders.video import SAMPLING, Sample, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame, number_of, numbers_of, write_image, write_video
 from utils.config import VideoDataConfig
 from utils.seeding import AUGMENT, generator
@@ -204,3 +206,36 @@ def test_a_body_box_of_another_frame_is_noted(dataset, frames, borrowed):
     bodies = {"a/1": {f"{number}.jpg": [0, 0, 40, 40] for number in frames}}
     notes = dataset(bodies=bodies, crop_body=True)[Draw(0, 0, 0)].notes
     assert notes["context: body box"] == 1 and notes["body box of another frame"] == borrowed
+
+
+def test_collate_adds_notes_and_keeps_order():
+    def sample(name, **notes):
+        return Sample(
+            name, ord(name), torch.full((1, 3, 2, 2), ord(name), dtype=torch.uint8), None, Counter(notes)
+        )
+
+    batch = collate_clips([sample("b", box=1), BadSample("x", "why"), sample("a", box=1, other=1)])
+    assert (
+        batch.ids == ["b", "a"] and batch.targets.tolist() == [98, 97] and batch.targets.dtype == torch.int64
+    )
+    assert batch.face[:, 0, 0, 0, 0].tolist() == [98, 97] and batch.context is None
+    assert batch.notes == {"box": 2, "other": 1} and batch.bad == [("x", "why")]
+
+
+def test_collating_bad_clips_alone_is_an_empty_batch():
+    batch = collate_clips([BadSample("x", "why"), BadSample("y", "so")])
+    assert len(batch) == 0 and batch.ids == [] and batch.face is None and batch.context is None
+    assert batch.targets.dtype == torch.int64 and batch.bad == [("x", "why"), ("y", "so")]
+
+
+@pytest.mark.parametrize("streams", ["both", "face"])
+def test_an_example_is_what_the_network_sees_of_a_clip(dataset, streams):
+    data = dataset(streams=streams)
+    sample, example = data[Draw(0, 0, 0)], data.example(0)
+    assert example.dtype == torch.uint8 and example.shape == (2 if streams == "both" else 1, 4, 3, 48, 48)
+    assert torch.equal(example[0], sample.face) and (streams == "face" or torch.equal(example[1], sample.context))
+
+
+def test_a_clip_that_cannot_be_read_has_no_example(dataset, tmp_path):
+    data = dataset(clip=Clip("x.avi", tmp_path / "x.avi", 0))
+    assert data.example(0) is None and data.ids == ["x.avi"] and data.unit == "clips"

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from models import build_model
-from utils.structures import Batch
+from utils.structures import Batch, Labels
 
-CLASSES = ["Anger", "Happy", "Sad"]
+LABELS = Labels(["Anger", "Happy", "Sad"])
 
 
 def batch() -> Batch:
@@ -91,18 +91,18 @@ CASES = {
 
 @pytest.mark.parametrize("flags, read, without, with_them", CASES.values(), ids=CASES)
 def test_a_setting_reaches_the_network(configure, flags, read, without, with_them):
-    assert read(build_model(configure(), CLASSES)) == without
-    assert read(build_model(configure(flags), CLASSES)) == with_them
+    assert read(build_model(configure(), LABELS)) == without
+    assert read(build_model(configure(flags), LABELS)) == with_them
 
 
 def test_contexts_start_from_the_words_given(configure):
-    model = build_model(configure("--contexts-init angry"), CLASSES)
+    model = build_model(configure("--contexts-init angry"), LABELS)
     word = model.text_tower.embed(model.text_tower.tokenize(["angry"]))[0, 1]
     assert (model.prompts.context == word).all()
 
 
 def test_random_weights_depend_on_the_seed_alone(configure):
-    one, same, other = (build_model(configure(f"--seed {seed}"), CLASSES).state_dict() for seed in (1, 1, 2))
+    one, same, other = (build_model(configure(f"--seed {seed}"), LABELS).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(value, same[name]) for name, value in one.items())
     for name in ("prompts.context", "video.temporal.query", "video.visual.proj"):
         assert not torch.equal(one[name], other[name])

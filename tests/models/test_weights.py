@@ -8,21 +8,27 @@ from torch import nn
 
 from models.weights import FILE, load_weights, read_about, save_run_model
 from utils.errors import UserError
+from utils.structures import Labels
 
 
 class Small(nn.Module):
-    def __init__(self, width: int = 3, quick_gelu: bool = False):
+    def __init__(self, width: int = 3, **about):
         super().__init__()
-        self.layer, self.quick_gelu = nn.Linear(width, 2), quick_gelu
+        self.layer, self.about = nn.Linear(width, 2), lambda: about
 
 
-@pytest.mark.parametrize("quick_gelu", [False, True])
-def test_weights_and_what_is_known_of_them_come_back(tmp_path, quick_gelu):
-    model, other = Small(quick_gelu=quick_gelu), Small()
-    save_run_model(model, ["Glück", "b, \"c\""], tmp_path)
+LABELS = [Labels(["Glück", "b, \"c\""]), Labels(["xấu", "tốt"], ["giá", "pin"], ["khác"], [7, 1])]
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("about", [{}, {"quick_gelu": True}, {"encoder": {"model_type": "x", "sizes": [1, None]}}])
+def test_weights_and_what_is_known_of_them_come_back(tmp_path, labels, about):
+    model, other = Small(**about), Small()
+    save_run_model(model, labels, tmp_path)
     load_weights(other, tmp_path)
     assert torch.equal(other.layer.weight, model.layer.weight) and torch.equal(other.layer.bias, model.layer.bias)
-    assert read_about(tmp_path) == {"classes": ["Glück", "b, \"c\""], "quick_gelu": quick_gelu}
+    found = read_about(tmp_path)
+    assert Labels(**found.pop("labels")) == labels and found == about
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
@@ -30,7 +36,7 @@ def test_weights_and_what_is_known_of_them_come_back(tmp_path, quick_gelu):
 def test_the_file_is_as_readable_as_any_other(tmp_path, mask):
     before = os.umask(mask)
     try:
-        save_run_model(Small(), ["a"], tmp_path)
+        save_run_model(Small(), LABELS[0], tmp_path)
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o666 & ~mask
@@ -48,13 +54,16 @@ def test_a_damaged_file(tmp_path, content):
         read_about(tmp_path)
 
 
-def test_a_file_of_another_program(tmp_path):
-    save_file({"layer.weight": torch.zeros(2, 3)}, tmp_path / FILE)
-    with pytest.raises(UserError, match="not the weights of a run"):
+@pytest.mark.parametrize("metadata, said", [
+    (None, "does not say its classes"), ({"quick_gelu": "true"}, "does not say its classes"), ({"format": "pt"}, ""),
+])
+def test_a_file_of_another_program(tmp_path, metadata, said):
+    save_file({"layer.weight": torch.zeros(2, 3)}, tmp_path / FILE, metadata)
+    with pytest.raises(UserError, match=f"not the weights of a run: .*{said}"):
         read_about(tmp_path)
 
 
 def test_weights_of_another_network(tmp_path):
-    save_run_model(Small(4), ["a"], tmp_path)
+    save_run_model(Small(4), LABELS[0], tmp_path)
     with pytest.raises(UserError, match="does not fit the run's config.yaml: .*layer.weight"):
         load_weights(Small(3), tmp_path)

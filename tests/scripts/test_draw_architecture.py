@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 from scripts.draw_architecture import LABELS, OUT
-from utils.objective import TERMS
+from utils.objective.video import TERMS
 
 ROOT = Path(__file__).parents[2]
 

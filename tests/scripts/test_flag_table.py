@@ -1,5 +1,6 @@
-"""The table of flags against the Config that it is made from, and against the one in README.md."""
+"""The table of flags against the Configs that it is made from, and against the one in README.md."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -8,46 +9,87 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.flag_table import END, START, flag_table, insert
-from utils.config import VideoConfig
+from scripts.flag_table import COMMON, END, START, flag_table, insert
+from utils.config import CONFIGS, DataConfig, TrainConfig
 from utils.errors import UserError
-from utils.recipe import KEYS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
-ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in flag_table().splitlines() if line.startswith("| `")]
-CELLS = {re.match(r"`--([a-z-]+)`", row[0].strip())[1].replace("-", "_"): [cell.strip() for cell in row]
-         for row in ROWS}
 
 
-def test_every_key_once():
-    assert len(ROWS) == len(CELLS) and list(CELLS) == list(KEYS)
+def parsed() -> dict[str, dict[str, list[str]]]:
+    """By heading and key, the cells of a row."""
+    tables = {}
+    for line in flag_table().splitlines():
+        if line.startswith("### "):
+            table = tables.setdefault(line[4:], {})
+            assert table == {}, "a heading stands there twice"
+        elif line.startswith("| `"):
+            row = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            key = re.match(r"`--([a-z-]+)`", row[0])[1].replace("-", "_")
+            assert key not in table, "a flag stands there twice"
+            table[key] = row
+    return tables
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_a_row(key):
-    flags, default, meaning = CELLS[key]
-    value = VideoConfig().flat()[key]
+TABLES = parsed()
+NAMES = {"data": "data", "model": "model", "loss": "objective", "train": "rates"}
+SECTIONS = COMMON | {f"{task.capitalize()}: {NAMES[name]}": section
+                     for task, config in CONFIGS.items() for name, section in config.sections().items()}
+ROWS = [(heading, key) for heading, table in TABLES.items() for key in table]
+
+
+def test_the_common_sections_come_first_and_then_each_tasks():
+    assert list(TABLES) == list(SECTIONS) == [
+        "Data: both tasks", "Loop: both tasks", "Video: data", "Video: model", "Video: objective", "Video: rates",
+        "Text: data", "Text: model", "Text: objective", "Text: rates"]
+    assert list(COMMON.values()) == [DataConfig, TrainConfig]
+
+
+@pytest.mark.parametrize("heading, section", SECTIONS.items())
+def test_a_section_has_its_docstring_above_its_flags(heading, section):
+    lines = flag_table().splitlines()
+    place = lines.index(f"### {heading}")
+    assert lines[place + 2 : place + 6] == [
+        section.__doc__, "", "| flag | default | meaning |", "|---|---|---|"]
+
+
+@pytest.mark.parametrize("task", CONFIGS)
+def test_every_setting_of_a_task_is_under_its_headings_or_the_common_ones(task):
+    own = [key for heading, table in TABLES.items() if heading.startswith(task.capitalize()) for key in table]
+    both = [key for heading in COMMON for key in TABLES[heading]]
+    assert sorted({*own, *both}) == sorted(CONFIGS[task].settings())
+    twice = set(own) & set(both)
+    assert twice == {"video": set(), "text": {"num_workers"}}[task]  # whose default is another one there
+    defaults = {f.name: f.default for section in COMMON.values() for f in dataclasses.fields(section)}
+    for key in set(both) - twice:
+        assert default_of(CONFIGS[task].settings()[key], key) == defaults[key]
+
+
+def default_of(section: type, key: str):
+    return next(field.default for field in dataclasses.fields(section) if field.name == key)
+
+
+@pytest.mark.parametrize("heading, key", ROWS)
+def test_a_row(heading, key):
+    flags, default, meaning = TABLES[heading][key]
+    value = getattr(SECTIONS[heading](), key)
     assert ("--no-" in flags) == isinstance(value, bool)
-    if value in (None, "", []):
+    if value in (None, "", ()):
         assert default == "–"
     else:
         kind = type(value)  # YAML reads 1e-05 as text
         assert kind(yaml.safe_load(default.strip("`"))) == value
-    assert len(meaning) > 8 and meaning.startswith(meaning[0].upper())
+    assert len(meaning) > 8 and (meaning.startswith(meaning[0].upper()) or meaning.startswith("`"))
 
 
 def test_a_meaning_is_the_docstring_and_its_choices():
-    assert CELLS["batch_size"][2] == "Clips per batch."
-    assert CELLS["moco_keys"][2] == ("What the momentum side encodes: the class's text, or the same frames of the video. "
-                                     "(`text`, `video`)")
-    assert CELLS["use_amp"][0] == "`--use-amp` `--no-use-amp`"
-
-
-def test_sections_in_order_under_their_docstrings():
-    headings = [line[4:] for line in flag_table().splitlines() if line.startswith("### ")]
-    sections = list(dict.fromkeys(SETTINGS.values()))
-    assert headings == [section.__doc__.split(". ")[0].rstrip(".") for section in sections]
-    assert "Warm-ups and ramps are in epochs." in flag_table().splitlines()
+    assert TABLES["Data: both tasks"]["batch_size"][2] == "Samples per batch."
+    assert TABLES["Text: data"]["num_workers"][1:] == ["`0`", "Loader processes; tokens need none."]
+    assert TABLES["Video: objective"]["moco_keys"][2] == (
+        "What the momentum side encodes: the class's text, or the same frames of the video. (`text`, `video`)")
+    assert TABLES["Text: objective"]["loss_type"][2] == (
+        "The classification loss of the sentiments. (`focal`, `ghm`, `unified`, `ce`)")
+    assert TABLES["Loop: both tasks"]["use_amp"][0] == "`--use-amp` `--no-use-amp`"
 
 
 def test_writing_replaces_the_marked_part_alone(tmp_path):

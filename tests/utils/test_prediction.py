@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -55,6 +57,42 @@ def test_probabilities_and_cross_entropy():
     assert predictions.cross_entropy == pytest.approx(float(expected))
 
 
+class Reader(nn.Module):
+    """Of reviews: what it says of a cell is told by the tokens."""
+
+    def forward(self, batch: Batch) -> Output:
+        tokens = batch.tokens.float()  # (B, A)
+        return Output(logits=torch.stack([tokens, -tokens], dim=-1), mention=tokens + 10, embedding=tokens[:, :1] * 3)
+
+
+def reviews(tokens: list[list[int]], names: str) -> Batch:
+    tokens = torch.tensor(tokens)
+    return Batch(tokens % 2, list(names), tokens=tokens, mask=torch.ones_like(tokens))
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_mentions_and_embeddings_are_kept_beside_the_logits(dtype):
+    batches = [reviews([[1, 2], [3, 4]], "ab"), EMPTY, reviews([[5, 6]], "c")]
+    predictions = predict(Reader(), batches, CPU, Tally("test", 4, 0.5), dtype)
+    assert predictions.ids == ["a", "b", "c"] and predictions.targets.tolist() == [[1, 0], [1, 0], [1, 0]]
+    assert predictions.logits.tolist() == [[[1, -1], [2, -2]], [[3, -3], [4, -4]], [[5, -5], [6, -6]]]
+    assert predictions.mention.tolist() == [[11, 12], [13, 14], [15, 16]]
+    assert predictions.embedding.tolist() == [[3], [9], [15]]
+
+
+def test_what_a_network_does_not_say_is_none():
+    predictions = predict(Linear(), [batch([1], "a")], CPU, Tally("test", 1, 0))
+    assert predictions.mention is None and predictions.embedding is None
+
+
+def test_cross_entropy_of_reviews_is_over_the_cells_that_have_a_class():
+    """-1 is not mentioned, -2 is mentioned without a polarity."""
+    logits = torch.tensor([[[0.0, 1], [2, 0]], [[5, 5], [0, 3]]])
+    predictions = Predictions(["a", "b"], torch.tensor([[0, -1], [-2, 1]]), logits)
+    expected = (math.log(1 + math.e) + math.log(1 + math.exp(-3))) / 2
+    assert predictions.cross_entropy == pytest.approx(expected)
+
+
 def test_no_clip_at_all():
-    with pytest.raises(UserError, match="test: no clip could be read"):
+    with pytest.raises(UserError, match="test: nothing could be read"):
         predict(Linear(), [EMPTY], CPU, Tally("test", 1, 1))

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig
+from utils.config import (
+    TextConfig,
+    TextDataConfig,
+    TextLossConfig,
+    TextModelConfig,
+    TextTrainConfig,
+    VideoConfig,
+    VideoDataConfig,
+    VideoLossConfig,
+    VideoModelConfig,
+    VideoTrainConfig,
+)
 from utils.errors import UserError
 from utils.recipe import RECIPES, load_config, save_config
 
@@ -23,7 +34,8 @@ def recipe(tmp_path):
 
 def test_flags_win_over_yaml_and_yaml_over_defaults(recipe):
     config = load_config(recipe("epochs: 7\nlr: 1e-2\nuse_moco: false\n"), ["--epochs", "9", "--seed=4"])
-    assert config == VideoConfig("mine", loss=VideoLossConfig(use_moco=False), train=VideoTrainConfig(epochs=9, lr=0.01, seed=4))
+    assert config == VideoConfig("mine", loss=VideoLossConfig(use_moco=False),
+                                 train=VideoTrainConfig(epochs=9, lr=0.01, seed=4))
 
 
 def test_an_empty_recipe_is_all_defaults(recipe):
@@ -56,8 +68,8 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_cha
        use_ldl=st.booleans(), seed=st.integers(0, 2**40))
 def test_a_saved_config_is_itself_a_recipe(tmp_path, root, milestones, lr, init, temperature, use_ldl, seed):
     config = VideoConfig("config", VideoDataConfig(root_dir=root), VideoModelConfig(contexts_init=init),
-                    VideoLossConfig(use_ldl=use_ldl, ldl_temperature=temperature),
-                    VideoTrainConfig(lr=lr, milestones=milestones, seed=seed))
+                         VideoLossConfig(use_ldl=use_ldl, ldl_temperature=temperature),
+                         VideoTrainConfig(lr=lr, milestones=milestones, seed=seed))
     save_config(config, tmp_path / "config.yaml")
     assert load_config(str(tmp_path / "config.yaml")) == config
 
@@ -125,3 +137,146 @@ def test_help_is_printed_with_the_recipes_values(recipe, capsys):
         for field in dataclasses.fields(section):
             assert "--" + field.name.replace("_", "-") in said
     assert "77" in said
+
+
+# ---------------------------------------------------------------- tasks
+
+def test_model_selects_the_settings(recipe):
+    assert load_config(recipe("model: text\nencoder: tiny\n")) == TextConfig(
+        "mine", model=TextModelConfig(encoder="tiny"))
+    assert load_config(recipe("model: video\n")) == load_config(recipe("")) == VideoConfig("mine")
+
+
+@pytest.mark.parametrize("model", ["txet", "null", "[text]", "{a: 1}", "1"])
+def test_no_such_model(recipe, model):
+    with pytest.raises(UserError, match=r"mine\.yaml: model: .* must be one of video, text$"):
+        load_config(recipe(f"model: {model}"))
+
+
+def test_a_flag_does_not_change_the_task(recipe):
+    for text, other in (("", "text"), ("model: text", "video")):
+        with pytest.raises(UserError, match=f"--model.*{other}|{other}.*--model"):
+            load_config(recipe(text), ["--model", other])
+
+
+@pytest.mark.parametrize("text, said", [
+    ("mention_treshold: 0.3", "unknown key 'mention_treshold'"),
+    ("model: text\nmention_treshold: 0.3", "unknown key 'mention_treshold'; did you mean mention_threshold?"),
+    ("use_moc: true", "unknown key 'use_moc'; did you mean use_moco?"),
+    ("model: text\nuse_moco: true", "unknown key 'use_moco'; did you mean use_amp?"),
+])
+def test_the_nearest_name_is_one_of_the_tasks_own(recipe, text, said):
+    with pytest.raises(UserError) as error:
+        load_config(recipe(text))
+    assert str(error.value).endswith(said)
+
+
+def test_the_nearest_flag_is_one_of_the_tasks_own(recipe):
+    with pytest.raises(UserError, match="unknown flag --lr-adapter; did you mean --"):
+        load_config(recipe("model: text"), ["--lr-adapter", "1"])
+    with pytest.raises(UserError, match="unknown flag --lr-encodr; did you mean --lr-encoder?"):
+        load_config(recipe("model: text"), ["--lr-encodr", "1"])
+
+
+# ---------------------------------------------------------------- settings that do nothing beside the others
+
+IDLE = [
+    ("ghm_bins: 5", "ghm_bins: goes with --loss-type ghm, and it is focal"),
+    ("loss_type: ghm\nfocal_gamma: 1", "focal_gamma: goes with --loss-type focal, and it is ghm"),
+    ("loss_type: ce\nfocal_weight: 1", "focal_weight: goes with --loss-type focal, and it is ce"),
+    ("vocab_size: 500", "vocab_size: goes with --encoder tiny; other encoders have their own tokenizer"),
+    ("contrastive_weight: 0\nprojection_width: 9",
+     "projection_width: there is no contrastive loss at --contrastive-weight 0"),
+    ("unmentioned: class\nmention_threshold: 0.4",
+     "mention_threshold: there is no mention head with --unmentioned class"),
+    ("lr_encoder: 0\nfreeze_embeddings: true", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
+    ("loss_type: ce\nghm_bins: 3\nfocal_gamma: 1", "focal_gamma: goes with --loss-type focal, and it is ce; "
+                                                  "ghm_bins: goes with --loss-type ghm, and it is ce"),
+]
+
+
+@pytest.mark.parametrize("text, said", IDLE)
+def test_a_key_out_of_use_is_an_error(recipe, text, said):
+    path = recipe(f"model: text\n{text}")
+    with pytest.raises(UserError) as error:
+        load_config(path)
+    assert str(error.value) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize("text, flags, said", [
+    ("", "--ghm-bins 5", "ghm_bins: goes with --loss-type ghm, and it is focal"),
+    ("", "--ghm_bins=5", "ghm_bins: goes with --loss-type ghm, and it is focal"),
+    ("loss_type: ghm\nghm_bins: 5", "--loss-type focal --ghm-bins 5", "ghm_bins: goes with --loss-type ghm, and it "
+                                                                      "is focal"),
+    ("lr_encoder: 0", "--no-freeze-embeddings", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
+    ("lr_encoder: 0", "--freeze-embeddings", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
+])
+def test_a_flag_out_of_use_is_an_error(recipe, text, flags, said):
+    with pytest.raises(UserError) as error:
+        load_config(recipe(f"model: text\n{text}"), flags.split())
+    assert str(error.value) == f"command line: {said}"
+
+
+def test_a_flag_that_brings_another_into_use(recipe):
+    assert load_config(recipe("model: text"), ["--loss-type", "ghm", "--ghm-bins", "5"]).loss.ghm_bins == 5
+
+
+def test_a_key_put_out_of_use_by_a_flag_is_told(recipe, caplog):
+    path = recipe("model: text\nencoder: tiny\nloss_type: ghm\nghm_bins: 5\nghm_momentum: 0.5\nvocab_size: 300\n")
+    config = load_config(path, ["--loss-type", "ce"])
+    assert caplog.messages == ["no longer used: ghm_bins: goes with --loss-type ghm, and it is ce; "
+                               "ghm_momentum: goes with --loss-type ghm, and it is ce"]
+    assert caplog.records[0].levelname == "WARNING" and config.loss.loss_type == "ce"
+    caplog.clear()
+    load_config(path, ["--ghm-bins", "7"])
+    assert caplog.messages == []
+
+
+# ---------------------------------------------------------------- values of the text task
+
+@pytest.mark.parametrize("text, value", [("0.5", 0.5), ("1", 1.0), ("0", 0.0)])
+def test_focal_weight_is_another_name(recipe, text, value):
+    assert load_config(recipe(f"model: text\nfocal_weight: {text}\n")).loss == TextLossConfig(
+        classification_weight=value)
+
+
+def test_both_names_at_once(recipe):
+    with pytest.raises(UserError, match="focal_weight is another name of classification_weight; keep one of them"):
+        load_config(recipe("model: text\nclassification_weight: 0.5\nfocal_weight: 0.5"))
+
+
+@pytest.mark.parametrize("text, words, alpha", [
+    ("auto", ["auto"], "auto"), ("null", ["None"], None), ("[1, 2.5]", ["1", "2.5"], (1.0, 2.5)),
+    ("0.25", ["0.25"], (0.25,)),
+])
+def test_focal_alpha_through_yaml_and_flags(recipe, text, words, alpha):
+    assert load_config(recipe(f"model: text\nfocal_alpha: {text}")).loss.focal_alpha == alpha
+    for other in ("auto", "null", "[3, 4]"):
+        config = load_config(recipe(f"model: text\nfocal_alpha: {other}"), ["--focal-alpha", *words])
+        assert config.loss.focal_alpha == alpha
+
+
+@pytest.mark.parametrize("alpha", ["[a]", "some", "[1, -2]"])
+def test_no_focal_alpha(recipe, alpha):
+    with pytest.raises(UserError, match="--focal-alpha"):
+        load_config(recipe(f"model: text\nfocal_alpha: {alpha}"))
+
+
+names = st.lists(texts.filter(lambda text: text.strip() and not text.startswith("-")), max_size=3, unique=True)
+NAMES = names.map(tuple)
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(aspects=NAMES, sentiments=NAMES, loss_type=st.sampled_from(["focal", "ghm", "unified", "ce"]),
+       unmentioned=st.sampled_from(["ignore", "neutral", "class"]), contrast=st.sampled_from([0.0, 0.05]),
+       alpha=st.sampled_from(["auto", None]) | st.lists(st.floats(0, 9), min_size=1, max_size=4).map(tuple),
+       encoder=st.sampled_from(["tiny", "uitnlp/visobert"]), rate=st.sampled_from([0.0, 1e-5]))
+def test_the_saved_config_of_a_text_run_is_itself_a_recipe(
+        tmp_path, aspects, sentiments, loss_type, unmentioned, contrast, alpha, encoder, rate):
+    alpha = alpha if loss_type == "focal" else "auto"
+    rare = sentiments[:1] if loss_type == "unified" else ()
+    loss = TextLossConfig(loss_type, unmentioned, focal_alpha=alpha, unified_rare=rare, contrastive_weight=contrast)
+    config = TextConfig("config", TextDataConfig(aspects=aspects, sentiments=sentiments),
+                        TextModelConfig(encoder=encoder), loss, TextTrainConfig(lr_encoder=rate))
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(str(tmp_path / "config.yaml")) == config

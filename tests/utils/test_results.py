@@ -5,12 +5,14 @@ from collections import Counter
 import pytest
 import torch
 
+from utils.config import VideoConfig
 from utils.prediction import Predictions
-from utils.results import EpochTable, describe, summarise, write_history, write_metrics, write_predictions
-from utils.structures import Batch
+from utils.results import EpochTable, summarise, write_history, write_metrics, write_predictions
+from utils.structures import Batch, Labels
 from utils.tally import Tally
+from utils.tasks.clips import Clips
 
-CLASSES = ["calm", "not, so"]
+TASK = Clips(VideoConfig(), Labels(["calm", "not, so"]))
 PREDICTIONS = Predictions(["a b.avi", "c"], torch.tensor([0, 1]), torch.tensor([[0.0, 2.0], [-1.0, 1.0]]))
 
 
@@ -26,7 +28,7 @@ def test_history_has_a_column_for_every_term_that_ever_was(tmp_path):
 
 
 def test_predictions_name_clip_split_classes_and_probabilities(tmp_path):
-    write_predictions({"val": PREDICTIONS, "test": PREDICTIONS}, CLASSES, tmp_path / "p.csv")
+    write_predictions({"val": PREDICTIONS, "test": PREDICTIONS}, TASK, tmp_path / "p.csv")
     found = rows(tmp_path / "p.csv")
     assert [row["split"] for row in found] == ["val", "val", "test", "test"]
     assert found[0] == {"split": "val", "clip": "a b.avi", "true": "calm", "predicted": "not, so",
@@ -37,19 +39,13 @@ def test_predictions_name_clip_split_classes_and_probabilities(tmp_path):
 def test_a_split_in_metrics_json(tmp_path):
     tally = Tally("test", 3, 1)
     tally.add(Batch(PREDICTIONS.targets, PREDICTIONS.ids, notes=Counter(box=1), bad=[("lost", "empty")]))
-    summary = summarise(PREDICTIONS, tally, CLASSES)
+    summary = summarise(PREDICTIONS, tally, TASK)
     write_metrics({"test": summary}, tmp_path / "m.json")
     read = json.loads((tmp_path / "m.json").read_text())["test"]
     assert (read["war"], read["uar"], read["clips"]) == (0.5, 0.5, 2)
     assert read["cross_entropy"] == pytest.approx((2.126928 + 0.126928) / 2)
     assert read["shares"] == {"box": 0.5} and read["left_out"] == {"lost": "empty"}
     assert read["baselines"]["majority"]["class"] == "calm"
-
-
-def test_the_line_read_first_names_its_baselines():
-    line = describe("test", summarise(PREDICTIONS, Tally("test", 2, 1), CLASSES))
-    assert line == ("test: WAR 0.500  UAR 0.500  macro-F1 0.333  (2 clips; always calm: WAR 0.500, UAR 0.500; "
-                    "drawing from the priors: WAR 0.500, UAR 0.500)")
 
 
 def test_the_table_repeats_its_heading_when_a_term_sets_in(capsys):

@@ -18,7 +18,7 @@ def a_run(folder, **settings):
     """A run folder with a checkpoint of `config(**settings)`."""
     state = {"config": config(**settings).flat(), "epoch": 3}
     checkpoint.save(state, folder / "checkpoints" / "last.pt")
-    checkpoint.save({"uar": 0.5}, folder / "checkpoints" / "best.pt")
+    checkpoint.save({"score": 0.5}, folder / "checkpoints" / "best.pt")
     return folder
 
 
@@ -79,7 +79,7 @@ def test_resume_of_what_is_no_training_state(tmp_path):
 def test_going_on_in_another_folder_takes_the_best_weights_along(tmp_path):
     old, new = a_run(tmp_path / "old"), tmp_path / "new"
     assert run_to_resume(config(resume=str(old / "checkpoints" / "last.pt"), output_dir=new), new)["epoch"] == 3
-    assert checkpoint.load(new / "checkpoints" / "best.pt") == {"uar": 0.5}
+    assert checkpoint.load(new / "checkpoints" / "best.pt") == {"score": 0.5}
 
 
 def test_the_log_goes_to_screen_and_file_and_leaves_nothing_behind(tmp_path, capsys):

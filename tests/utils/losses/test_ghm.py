@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.losses import GHMCLoss
+from utils.losses import GHMCLoss, gradient_norm_stats
 
 
 class SlowGHM:
@@ -151,3 +151,45 @@ def test_rejects_settings(settings_):
 def test_rejects_shapes():
     with pytest.raises(ValueError, match="do not match"):
         GHMCLoss()(torch.randn(2, 3), torch.zeros(3, dtype=torch.long))
+
+
+def test_gradient_norms_by_hand():
+    """p_y of 0.95, 0.85, 0.55 and 0.05 are norms of 0.05, 0.15, 0.45 and 0.95; the fifth cell is ignored."""
+    logits = logits_for([0.95, 0.85, 0.55, 0.05, 0.5])
+    stats = gradient_norm_stats(logits, torch.tensor([0, 0, 0, 0, -1]), 4)
+    assert {name: float(value) for name, value in stats.items()} == pytest.approx(
+        {"min": 0.05, "mean": 0.4, "max": 0.95, "bin_00": 0.5, "bin_01": 0.25, "bin_02": 0, "bin_03": 0.25}, abs=1e-6)
+
+
+@settings(max_examples=30)
+@given(bins=st.integers(1, 12), seed=st.integers(0, 2**31))
+def test_gradient_norm_stats_equal_a_slow_reference(bins, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    target = torch.randint(-1, 5, (3, 4), generator=generator)
+    target[0, 0] = 2
+    norms = [1 - math.exp(row[label]) / sum(map(math.exp, row))
+             for row, label in zip(logits.flatten(0, 1).tolist(), target.flatten().tolist()) if label >= 0]
+    stats = gradient_norm_stats(logits, target, bins)
+    assert list(stats) == ["min", "mean", "max", *(f"bin_{number:02}" for number in range(bins))]
+    shares = [sum(min(int(norm * bins), bins - 1) == number for norm in norms) / len(norms) for number in range(bins)]
+    assert [float(value) for value in stats.values()] == pytest.approx(
+        [min(norms), sum(norms) / len(norms), max(norms), *shares], abs=1e-6)
+
+
+def test_gradient_norms_are_those_of_the_gradient():
+    """Of cross entropy, in the true class's logit."""
+    logits = torch.randn(6, 3, requires_grad=True)
+    target = torch.tensor([0, 1, 2, 0, 1, 2])
+    F.cross_entropy(logits, target, reduction="sum").backward()
+    norms = logits.grad[range(6), target].abs()
+    stats = gradient_norm_stats(logits, target, 5)
+    torch.testing.assert_close(torch.stack([stats["min"], stats["mean"], stats["max"]]),
+                               torch.stack([norms.min(), norms.mean(), norms.max()]))
+    assert not any(value.requires_grad for value in stats.values())
+
+
+def test_gradient_norms_of_no_cell():
+    stats = gradient_norm_stats(torch.randn(2, 3), torch.tensor([-1, -1]), 3)
+    assert {name: float(value) for name, value in stats.items()} == {
+        "min": 1, "mean": 0, "max": 0, "bin_00": 0, "bin_01": 0, "bin_02": 0}

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_metric_learning.losses import SupConLoss as ReferenceSupCon
@@ -131,3 +132,50 @@ def test_rejects_temperature_and_shapes():
     for labels in (torch.zeros(3), torch.zeros(2, 1, 1)):
         with pytest.raises(ValueError, match="do not match"):
             SupConLoss()(torch.randn(2, 4), labels)
+
+
+def test_base_weight_by_hand():
+    """Three reviews at right angles but for the first two, which are alike; agreements of 1/3, 0 and 0."""
+    embeddings = torch.tensor([[1.0, 0], [1, 0], [0, 1]])
+    labels = torch.tensor([[0, 1], [0, 2], [-1, -1]])
+    near, far = -math.log(math.e / (math.e + 1)), -math.log(1 / (math.e + 1))  # -log softmax at temperature 1
+    first = (0.6 * near + 0.4 * far) / (0.6 + 0.4)  # weights 0.4 + 0.6 / 3 and 0.4
+    third = math.log(2)
+    value = SupConLoss(1.0, base_weight=0.4)(embeddings, labels).item()
+    assert value == pytest.approx((2 * first + third) / 3, rel=1e-5)
+    assert SupConLoss(1.0)(embeddings, labels).item() == pytest.approx(near, rel=1e-5)
+
+
+@settings(max_examples=20)
+@given(batch=st.integers(2, 8), aspects=st.integers(1, 4), seed=st.integers(0, 2**31))
+def test_base_weight_of_one_makes_every_other_review_a_positive(batch, aspects, seed):
+    embeddings, labels = draw(seed, batch, aspects, 2)
+    alike = torch.zeros(batch, dtype=torch.long)
+    torch.testing.assert_close(SupConLoss(0.3, base_weight=1)(embeddings, labels), SupConLoss(0.3)(embeddings, alike))
+
+
+@settings(max_examples=20)
+@given(batch=st.integers(2, 6), aspects=st.integers(1, 4), base=st.floats(0, 1), seed=st.integers(0, 2**31))
+def test_base_weight_equals_the_formula(batch, aspects, base, seed):
+    embeddings, labels = draw(seed, batch, aspects, 2)
+    log_prob = (F.normalize(embeddings) @ F.normalize(embeddings).T / 0.5).fill_diagonal_(-math.inf).log_softmax(-1)
+    anchors = []
+    for i, row in enumerate(labels.tolist()):
+        weights = [(j, base + (1 - base) * jaccard(row, labels[j].tolist())) for j in range(batch) if j != i]
+        if total := sum(weight for _, weight in weights):
+            anchors.append(-sum(weight * log_prob[i, j].item() for j, weight in weights) / total)
+    expected = sum(anchors) / max(len(anchors), 1)
+    assert SupConLoss(0.5, base)(embeddings, labels).item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_base_weight_of_a_batch_of_one():
+    embeddings = torch.randn(1, 4, requires_grad=True)
+    loss = SupConLoss(base_weight=0.5)(embeddings, torch.tensor([[0, 1]]))
+    loss.backward()
+    assert loss == 0 and (embeddings.grad == 0).all()
+
+
+@pytest.mark.parametrize("base", [-0.1, 1.1])
+def test_rejects_base_weight(base):
+    with pytest.raises(ValueError, match="base_weight"):
+        SupConLoss(base_weight=base)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from utils.config import VideoLossConfig
+from utils.config import VideoConfig, VideoLossConfig
 from utils.errors import UserError
 from utils.losses import (
     LSR2,
@@ -17,7 +17,7 @@ from utils.losses import (
     true_class_mass,
 )
 from utils.objective import build_objective
-from utils.structures import Batch, Output
+from utils.structures import Batch, Labels, Output
 
 B, C, D = 6, 4, 8
 OFF = dict(use_ldl=False, lambda_mi=0, lambda_dc=0, use_moco=False)
@@ -38,7 +38,8 @@ def output(keys: str = "text", seed: int = 0) -> Output:
     embedding = unit(B, D, seed=seed).requires_grad_()
     learned = texts()["learned"].requires_grad_()
     key = unit(C if keys == "text" else B, D, seed=seed + 50)
-    return Output(embedding @ learned.T / 0.1, embedding, learned, texts()["handcrafted"], key)
+    return Output(logits=embedding @ learned.T / 0.1, embedding=embedding, text_features=learned,
+                  handcrafted=texts()["handcrafted"], key=key)
 
 
 def batch(mixed: bool = False) -> Batch:
@@ -47,8 +48,12 @@ def batch(mixed: bool = False) -> Batch:
     return Batch(targets, list("abcdef"), other_targets=other, lam=0.3 if mixed else 1.0)
 
 
+def built_from(features: dict[str, torch.Tensor], **settings):
+    return build_objective(VideoConfig(loss=VideoLossConfig(**settings)), features, Labels(list("abcd")))
+
+
 def objective(**settings):
-    return build_objective(VideoLossConfig(**OFF | settings), texts())
+    return built_from(texts(), **OFF | settings)
 
 
 EVERYTHING = dict(use_ldl=True, lambda_mi=0.2, lambda_dc=0.5, use_moco=True)
@@ -158,7 +163,7 @@ def test_auto_temperature_gives_the_target_mass_and_says_so(caplog, features):
 def test_auto_temperature_that_cannot_be_had():
     same = {name: value[:1].repeat(C, 1) for name, value in texts().items()}
     with pytest.raises(UserError, match="--ldl-temperature auto: no temperature gives"):
-        build_objective(VideoLossConfig(), same)
+        built_from(same)
     with pytest.raises(UserError, match="--ldl-temperature auto: target_mass must be in"):
         objective(use_ldl=True, ldl_target_mass=0.2)
 
