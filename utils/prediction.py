@@ -28,8 +28,10 @@ class Predictions:
 
     @property
     def cross_entropy(self) -> float:
-        """Mean over the targets that are classes."""
+        """Mean over the targets that are classes; 0, if none is."""
         known = self.targets >= 0
+        if not known.any():
+            return 0.0
         return float(F.cross_entropy(self.logits[known], self.targets[known]))
 
 

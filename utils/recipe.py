@@ -48,7 +48,8 @@ def _add_flags(flags: list[str], config: Config, in_file: set[str]) -> Config:
     given |= {name.removeprefix("no_") for name in given}
     if idle := changed.unused().keys() & given:
         raise UserError(f"command line: {_idle(idle, changed)}")
-    if idle := (changed.unused().keys() - config.unused().keys()) & in_file:
+    newly = changed.unused().keys() - config.unused().keys() - config.SYNONYMS.keys()
+    if idle := newly & in_file:
         log.warning("no longer used: %s", _idle(idle, changed))
     return changed
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from utils.config import VideoTrainConfig
+from utils.config import TextTrainConfig, VideoTrainConfig
 from utils.errors import UserError
-from utils.optimizer import build_optimizer
+from utils.optimizer import build_optimizer, depth_factors
 
 
 def groups() -> dict:
@@ -50,3 +50,17 @@ def test_kinds():
     assert isinstance(sgd, torch.optim.SGD)
     assert all(g["momentum"] == 0.9 and g["nesterov"] for g in sgd.param_groups)
     assert isinstance(build_optimizer(VideoTrainConfig(), groups()), torch.optim.AdamW)
+
+
+def test_an_encoders_lower_layers_learn_slower():
+    names = ["encoder.embeddings.word.weight", "encoder.encoder.layer.0.a.weight", "encoder.encoder.layer.0.a.bias",
+             "encoder.encoder.layer.11.a.weight", "encoder.norm.weight"]
+    factors = [0.5**12, 0.5**11, 0.5**11, 1.0, 1.0]
+    assert depth_factors(names, 0.5) == factors and depth_factors(names, 1.0) == [1.0] * 5
+    assert depth_factors(["head.weight"], 0.5) == [1.0] and depth_factors([], 0.5) == []
+    parameters = [nn.Parameter(torch.zeros(2, 2) if name.endswith("weight") else torch.zeros(2)) for name in names]
+    optimizer = build_optimizer(TextTrainConfig(lr_encoder=0.8, layer_decay=0.5), {"encoder": list(zip(names, parameters))})
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert [rates[id(p)] for p in parameters] == pytest.approx([0.8 * factor for factor in factors])
+    assert all(group["lr"] == group["full_lr"] and group["name"] == "encoder" for group in optimizer.param_groups)
+    assert optimizer.param_groups[-1]["lr"] == 0.8  # what the history shows

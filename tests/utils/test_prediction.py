@@ -42,7 +42,7 @@ def test_every_clip_in_order_in_eval_mode_and_the_mode_comes_back(training):
     frames = torch.cat([batches[0].face, batches[2].face]).mean(dim=(1, 3, 4))
     assert torch.allclose(predictions.logits, model.layer(frames), atol=1e-6)
     assert not predictions.logits.requires_grad
-    assert (tally.clips, tally.bad) == (3, {"lost": "empty"})
+    assert (tally.seen, tally.bad) == (3, {"lost": "empty"})
 
 
 def test_half_precision_gives_float32_logits():
@@ -96,3 +96,7 @@ def test_cross_entropy_of_reviews_is_over_the_cells_that_have_a_class():
 def test_no_clip_at_all():
     with pytest.raises(UserError, match="test: nothing could be read"):
         predict(Linear(), [EMPTY], CPU, Tally("test", 1, 1))
+
+
+def test_cross_entropy_of_no_cell_at_all_is_0():
+    assert Predictions(["a"], torch.tensor([[-1, -2]]), torch.randn(1, 2, 3)).cross_entropy == 0

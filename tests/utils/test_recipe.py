@@ -189,7 +189,7 @@ IDLE = [
      "projection_width: there is no contrastive loss at --contrastive-weight 0"),
     ("unmentioned: class\nmention_threshold: 0.4",
      "mention_threshold: there is no mention head with --unmentioned class"),
-    ("lr_encoder: 0\nfreeze_embeddings: true", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
+    ("lr_encoder: 0\nfreeze_embeddings: true", "freeze_embeddings: the encoder is frozen by --lr-encoder 0"),
     ("loss_type: ce\nghm_bins: 3\nfocal_gamma: 1", "focal_gamma: goes with --loss-type focal, and it is ce; "
                                                   "ghm_bins: goes with --loss-type ghm, and it is ce"),
 ]
@@ -208,8 +208,8 @@ def test_a_key_out_of_use_is_an_error(recipe, text, said):
     ("", "--ghm_bins=5", "ghm_bins: goes with --loss-type ghm, and it is focal"),
     ("loss_type: ghm\nghm_bins: 5", "--loss-type focal --ghm-bins 5", "ghm_bins: goes with --loss-type ghm, and it "
                                                                       "is focal"),
-    ("lr_encoder: 0", "--no-freeze-embeddings", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
-    ("lr_encoder: 0", "--freeze-embeddings", "freeze_embeddings: the whole encoder is frozen by --lr-encoder 0"),
+    ("lr_encoder: 0", "--no-freeze-embeddings", "freeze_embeddings: the encoder is frozen by --lr-encoder 0"),
+    ("lr_encoder: 0", "--freeze-embeddings", "freeze_embeddings: the encoder is frozen by --lr-encoder 0"),
 ])
 def test_a_flag_out_of_use_is_an_error(recipe, text, flags, said):
     with pytest.raises(UserError) as error:
@@ -230,6 +230,11 @@ def test_a_key_put_out_of_use_by_a_flag_is_told(recipe, caplog):
     caplog.clear()
     load_config(path, ["--ghm-bins", "7"])
     assert caplog.messages == []
+
+
+def test_another_name_stays_in_use_whatever_the_loss(recipe, caplog):
+    config = load_config(recipe("model: text\nencoder: x\nfocal_weight: 0.5\n"), ["--loss-type", "ghm"])
+    assert config.loss.classification_weight == 0.5 and caplog.messages == []
 
 
 # ---------------------------------------------------------------- values of the text task

@@ -157,6 +157,9 @@ class TextConfig(Config):
     def unused(self) -> dict[str, str]:
         unused = {key: f"goes with --loss-type {loss}, and it is {self.loss.loss_type}"
                   for loss, keys in self.PARTS.items() if loss != self.loss.loss_type for key in keys}
+        if not self.loss.classification_weight:
+            settings = set(sum(self.PARTS.values(), ("loss_type",))) - self.SYNONYMS.keys()
+            unused |= dict.fromkeys(settings, "there is no classification loss at --classification-weight 0")
         if not self.loss.contrastive_weight:
             off = "there is no contrastive loss at --contrastive-weight 0"
             unused |= dict.fromkeys(("contrastive_temperature", "contrastive_base_weight", "projection_width"), off)

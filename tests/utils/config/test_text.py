@@ -18,7 +18,8 @@ WRONG = [
         dict(contrastive_base_weight=1.1), dict(contrastive_temperature=0),
         dict(classification_weight=0, contrastive_weight=0, mention_weight=0),
         dict(classification_weight=0, contrastive_weight=0, unmentioned="neutral")]),
-    (TextTrainConfig, [dict(lr_encoder=-1), dict(lr_encoder=float("nan"))]),
+    (TextTrainConfig, [dict(lr_encoder=-1), dict(lr_encoder=float("nan")), dict(layer_decay=0), dict(layer_decay=1.1),
+                       dict(token_dropout=1), dict(token_dropout=-0.1)]),
 ]
 RIGHT = [
     (TextDataConfig, dict(max_tokens=8, oversample=0, aspects=("a", "b"), sentiments=("a", "b"), num_workers=0)),
@@ -31,7 +32,7 @@ RIGHT = [
       for edge in (0, 1)),
     (TextLossConfig, dict(classification_weight=0, contrastive_weight=0)),
     (TextLossConfig, dict(focal_alpha=None, contrastive_weight=0)),
-    (TextTrainConfig, dict(lr_encoder=0)),
+    (TextTrainConfig, dict(lr_encoder=0, layer_decay=1, token_dropout=0)),
 ]
 
 
@@ -65,13 +66,14 @@ def unused(encoder: str = "tiny", lr_encoder: float = 1e-5, **loss) -> dict[str,
     (dict(loss_type="ghm"), FOCAL | UNIFIED),
     (dict(loss_type="unified"), FOCAL | GHM),
     (dict(loss_type="ce"), FOCAL | GHM | UNIFIED),
+    (dict(classification_weight=0), (FOCAL | GHM | UNIFIED | {"loss_type"}) - {"focal_weight"}),
     (dict(contrastive_weight=0), GHM | UNIFIED | CONTRAST),
     (dict(unmentioned="neutral"), GHM | UNIFIED | MENTION),
     (dict(unmentioned="class"), GHM | UNIFIED | MENTION),
     (dict(encoder="uitnlp/visobert"), GHM | UNIFIED | TINY),
-    (dict(lr_encoder=0), GHM | UNIFIED | {"freeze_embeddings"}),
+    (dict(lr_encoder=0), GHM | UNIFIED | {"freeze_embeddings", "layer_decay"}),
     (dict(loss_type="ce", contrastive_weight=0, unmentioned="class", encoder="x", lr_encoder=0),
-     FOCAL | GHM | UNIFIED | CONTRAST | MENTION | TINY | {"freeze_embeddings"}),
+     FOCAL | GHM | UNIFIED | CONTRAST | MENTION | TINY | {"freeze_embeddings", "layer_decay"}),
 ], ids=str)
 def test_what_is_out_of_use(settings, keys):
     assert set(unused(**settings)) == keys
@@ -85,7 +87,7 @@ def test_what_is_out_of_use(settings, keys):
     (dict(unmentioned="neutral"), MENTION, "there is no mention head with --unmentioned neutral"),
     (dict(unmentioned="class"), MENTION, "there is no mention head with --unmentioned class"),
     (dict(encoder="x"), TINY, "goes with --encoder tiny; other encoders have their own tokenizer"),
-    (dict(lr_encoder=0), {"freeze_embeddings"}, "the whole encoder is frozen by --lr-encoder 0"),
+    (dict(lr_encoder=0), {"freeze_embeddings", "layer_decay"}, "the encoder is frozen by --lr-encoder 0"),
 ], ids=str)
 def test_and_why(settings, keys, why):
     found = unused(**settings)
