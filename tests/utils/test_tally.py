@@ -42,7 +42,7 @@ def test_bad_clips_are_named_once_and_counted_once(caplog):
 def test_the_allowed_share_may_be_reached_but_not_passed():
     tally = Tally("val", 10, 0.2)
     tally.add(batch(1, [("a", "x"), ("b", "y")]))
-    with pytest.raises(UserError, match=r"val: 3 of 10 clips cannot be read, over --max-bad-clips 0.2; e.g. a: x"):
+    with pytest.raises(UserError, match=r"val: 3 of 10 samples cannot be read, over --max-bad-clips 0.2; e.g. a: x"):
         tally.add(batch(0, [("c", "z")]))
 
 
@@ -51,6 +51,6 @@ def test_state_goes_on_in_another_tally():
     first.add(batch(3, [("a", "x")], box=2))
     second.load_state_dict(first.state_dict())
     second.add(batch(1, box=1))
-    assert (second.clips, second.notes, second.bad) == (4, Counter(box=3), {"a": "x"})
+    assert (second.seen, second.notes, second.bad) == (4, Counter(box=3), {"a": "x"})
     with pytest.raises(UserError):
         second.add(batch(1, [("b", "y")]))
