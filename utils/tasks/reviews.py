@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from utils.cells import IGNORE, sentiment_cells, unmentioned_class
 from utils.config import TextConfig
@@ -17,7 +18,12 @@ WORST = 20  # mistakes that the report shows
 
 
 class Reviews:
-    """The text task."""
+    """The text task.
+
+    With `unmentioned: ignore` a head of its own says which aspects are mentioned. Else a class stands for those
+    that are not, and an aspect counts as mentioned where another class is likelier: with `class` one more, the last;
+    with `neutral` Neutral itself, so that a Neutral mention cannot be told from none.
+    """
 
     best_by = "pair_micro_f1"
     columns = ("cross_entropy", *HEADLINE)
@@ -42,9 +48,12 @@ class Reviews:
 
     def accuracy(self, output: Output, batch: Batch) -> Tensor:
         """Over the cells that the classification loss sees."""
-        cells = sentiment_cells(batch.targets, self.fill)
-        right = (output.logits.argmax(dim=-1) == cells) & (cells != IGNORE)
-        return right.sum() / (cells != IGNORE).sum().clamp(min=1)
+        return self._share_right(output.logits, batch.targets)
+
+    def _share_right(self, logits: Tensor, targets: Tensor) -> Tensor:
+        cells = sentiment_cells(targets, self.fill)
+        known = cells != IGNORE
+        return ((logits.argmax(dim=-1) == cells) & known).sum() / known.sum().clamp(min=1)
 
     def mention_probabilities(self, predictions: Predictions) -> Tensor:
         """(N, A): of being mentioned; from the head for it, or of not being the class that stands for it."""
@@ -67,21 +76,25 @@ class Reviews:
         return torch.where(said, polarity, NOT_MENTIONED)
 
     def score(self, predictions: Predictions) -> dict:
-        truth, aspects = predictions.targets, self.labels.aspects
+        truth = predictions.targets
         polarity = self.sentiment_probabilities(predictions).argmax(dim=-1)
-        scores = score_cells(self.cells(predictions), polarity, truth, aspects, self.sentiments)
-        scores["cross_entropy"] = predictions.cross_entropy
+        scores = score_cells(self.cells(predictions), polarity, truth, self.labels.aspects, self.sentiments)
+        scores["cross_entropy"] = self._cross_entropy(predictions)
         if self.unmentioned == "neutral":
             scores |= self._filled(predictions)
-        return scores | {"baselines": baselines(truth, aspects, self.sentiments)}
+        return scores | {"baselines": baselines(truth, self.sentiments)}
+
+    def _cross_entropy(self, predictions: Predictions) -> float:
+        """Mean over the cells that the classification loss sees; 0 if it sees none."""
+        cells = sentiment_cells(predictions.targets, self.fill)
+        total = F.cross_entropy(predictions.logits.flatten(0, 1), cells.flatten(), ignore_index=IGNORE, reduction="sum")
+        return float(total / (cells != IGNORE).sum().clamp(min=1))
 
     def _filled(self, predictions: Predictions) -> dict[str, float]:
-        """Accuracy over all cells with the unmentioned ones as Neutral, and what always saying Neutral gets."""
-        cells = sentiment_cells(predictions.targets, self.fill)
-        known = cells != IGNORE
-        right = predictions.logits.argmax(dim=-1) == cells
-        return {"filled_accuracy": float(right[known].double().mean()),
-                "always_neutral_accuracy": float((cells == self.fill)[known].double().mean())}
+        """Accuracy over all cells with those not mentioned as Neutral, and what always saying Neutral gets."""
+        neutral = F.one_hot(torch.full_like(predictions.targets, self.fill), len(self.sentiments))
+        return {"filled_accuracy": float(self._share_right(predictions.logits, predictions.targets)),
+                "always_neutral_accuracy": float(self._share_right(neutral, predictions.targets))}
 
     def describe(self, split: str, scores: dict) -> str:
         """Scores beside what no look at a review would give."""
@@ -101,25 +114,37 @@ class Reviews:
         return {predictions.ids[review] for review, _, _ in self.mistakes(predictions)}
 
     def mistakes(self, predictions: Predictions) -> list[tuple[int, int, float]]:
-        """The cells that are most surely wrong: (review, aspect, probability of what is wrongly said)."""
+        """The WORST cells that are most surely wrong, worst first: (review, aspect, probability of what is said)."""
         said, truth = self.cells(predictions), predictions.targets
-        mentioned, of = self.mention_probabilities(predictions), self.sentiment_probabilities(predictions)
-        sure = torch.where(said == NOT_MENTIONED, 1 - mentioned, mentioned * of.amax(dim=-1))  # (N, A)
+        sure = self._sureness(predictions, said)
         wrong = torch.where(truth == NO_POLARITY, said == NOT_MENTIONED, said != truth)
+        if self.unmentioned == "neutral":  # says nothing else of a Neutral mention
+            wrong &= (truth != self.fill) | (said != NOT_MENTIONED)
         order = sure.masked_fill(~wrong, -1).flatten().argsort(descending=True, stable=True)
         places = [divmod(place, truth.shape[1]) for place in order[: min(WORST, int(wrong.sum()))].tolist()]
         return [(review, aspect, float(sure[review, aspect])) for review, aspect in places]
 
+    def _sureness(self, predictions: Predictions, said: Tensor) -> Tensor:
+        """(N, A): the probability of what is said of each cell."""
+        mentioned = self.mention_probabilities(predictions)
+        if predictions.mention is None:
+            sentiment = predictions.probabilities.amax(dim=-1)
+        else:
+            sentiment = mentioned * self.sentiment_probabilities(predictions).amax(dim=-1)
+        sure = torch.where(said == NO_POLARITY, mentioned, sentiment)
+        return torch.where(said == NOT_MENTIONED, 1 - mentioned, sure)
+
     def name_of(self, cell: int) -> str:
         """A cell's value as predictions.csv says it; blank is not mentioned."""
-        return {NOT_MENTIONED: "", NO_POLARITY: "mentioned"}.get(cell) if cell < 0 else self.sentiments[cell]
+        return {NOT_MENTIONED: "", NO_POLARITY: "mentioned"}[cell] if cell < 0 else self.sentiments[cell]
 
     def rows(self, predictions: Predictions) -> Iterator[dict]:
-        """A line a cell: a review has one for each aspect."""
+        """A line a cell: a review has one for each aspect. `p_` of a sentiment is given that it is mentioned."""
         said, truth = self.cells(predictions).tolist(), predictions.targets.tolist()
-        mentioned, of = self.mention_probabilities(predictions), self.sentiment_probabilities(predictions)
+        mentioned = self.mention_probabilities(predictions).tolist()
+        of = self.sentiment_probabilities(predictions).tolist()
         for i, review in enumerate(predictions.ids):
             for a, aspect in enumerate(self.labels.aspects):
                 yield {"review": review, "aspect": aspect, "true": self.name_of(truth[i][a]),
-                       "predicted": self.name_of(said[i][a]), "p_mentioned": f"{float(mentioned[i, a]):.6f}",
-                       **{f"p_{name}": f"{p:.6f}" for name, p in zip(self.sentiments, of[i, a].tolist())}}
+                       "predicted": self.name_of(said[i][a]), "p_mentioned": f"{mentioned[i][a]:.6f}",
+                       **{f"p_{name}": f"{p:.6f}" for name, p in zip(self.sentiments, of[i][a])}}
