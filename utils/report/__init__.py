@@ -1,5 +1,29 @@
 """report.html: a run's scores and curves on one page that needs no other file."""
 
-from utils.report.clips import write_report
+from pathlib import Path
+from types import ModuleType
+
+from utils.prediction import Predictions
+from utils.report import clips, reviews
+from utils.report.frame import render, run_context
+from utils.tasks import Task
+from utils.tasks.clips import Clips
+from utils.tasks.reviews import Reviews
 
 __all__ = ["write_report"]
+
+PAGES: dict[type, ModuleType] = {Clips: clips, Reviews: reviews}
+
+
+def write_report(run_dir: Path, task: Task, predictions: Predictions, examples: dict) -> Path:
+    """Write `report.html` from the files of a run folder; sections without data are left out.
+
+    Args:
+        predictions: of the split that counts, the last.
+        examples: what samples of that split look like, by id.
+    """
+    page = PAGES[type(task)]
+    context = run_context(run_dir, task, page) | page.context(task, predictions, examples)
+    path = run_dir / "report.html"
+    path.write_text(render(page.TEMPLATE, context), encoding="utf-8")
+    return path

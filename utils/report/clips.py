@@ -1,23 +1,20 @@
-"""report.html: a run's scores, curves and clips on one page that needs no other file."""
+"""The page of the video task: classes, and clips with what the network said of them."""
 
-import csv
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
 from torch import Tensor
 
-from utils.report.curves import draw, panels, thumbnails
+from utils.prediction import Predictions
+from utils.report.curves import thumbnails
+from utils.report.frame import percent, spelt
+from utils.tasks.clips import SHOWN, Clips
 
+TEMPLATE = "clips.html.j2"
 HEADLINE = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1"}
-SPLITS = {"val": "validation"}  # spelt out
+APART = ()
+WORDS = {"unit": "clip", "table": "per_class", "tables": "Classes", "notes": "Cuts", "noted": "How clips were cut"}
 STREAMS = ("face", "context")  # in the order of a clip's frames
-SHOWN = 2  # surest hits, and surest errors, of a class
 FRAMES = 3  # of a clip, per stream
-LEFT_OUT = 20  # clips named
 POINTS, TIMES_CHANCE = 0.05, 1.5  # below these a score is commented on
 
 
@@ -32,62 +29,16 @@ class Example:
     strips: dict[str, list[str]]  # stream: data URIs
 
 
-def write_report(run_dir: Path, frames: dict[str, Tensor]) -> Path:
-    """Write `report.html` from the files of a run folder; sections without data are left out.
+def score_panels(task: Clips) -> dict[str, dict[str, str]]:
+    return {"scores, %": {"train accuracy": "accuracy", "validation WAR": "val_war", "validation UAR": "val_uar"}}
 
-    Args:
-        frames: clip id of the last split: (S, T, 3, H, W) uint8, what the network saw, face first.
+
+def context(task: Clips, predictions: Predictions, frames: dict[str, Tensor]) -> dict:
     """
-    metrics = json.loads((run_dir / "metrics.json").read_text())
-    history = [{name: float(cell) for name, cell in row.items() if cell} for row in _rows(run_dir / "history.csv")]
-    splits = dict(reversed(metrics.items()))  # test first: it is what counts
-    last = next(iter(splits))
-    predictions = [row for row in _rows(run_dir / "predictions.csv") if row["split"] == last]
-    recipe, settings = _read_config(run_dir / "config.yaml")
-    best = best_epoch(history)
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
-                              trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "spelt": spelt}
-    page = environment.get_template("clips.html.j2").render(
-        recipe=recipe, settings=settings, splits=splits, last=last, headline=HEADLINE, epochs=len(history), best=best,
-        cautions={split: caution(split, scores) for split, scores in splits.items()},
-        plots={title: [(panel, Markup(draw(panel, int(history[-1]["epoch"]), best))) for panel in group]
-               for title, group in panels(history).items()},
-        notes=sorted({note for scores in metrics.values() for note in scores.get("shares", {})}),
-        examples=examples(predictions, frames), named=LEFT_OUT,
-    )
-    path = run_dir / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _read_config(path: Path) -> tuple[str, dict[str, str]]:
-    """The recipe's name, and every setting as YAML would write it."""
-    text = path.read_text(encoding="utf-8")
-    settings = yaml.safe_load(text)
-    shown = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-    return text.splitlines()[0].removeprefix("# recipe:").strip(), shown
-
-
-def spelt(split: str) -> str:
-    return SPLITS.get(split, split)
-
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def best_epoch(history: list[dict[str, float]]) -> int | None:
-    """The first epoch with the highest validation UAR: the one whose weights are kept."""
-    scored = [row for row in history if "val_uar" in row]
-    return int(max(scored, key=lambda row: row["val_uar"])["epoch"]) if scored else None
+    Args:
+        frames: (S, T, 3, H, W) uint8 by clip id, what the network saw, face first.
+    """
+    return {"examples": examples(list(task.rows(predictions)), frames)}
 
 
 def caution(split: str, scores: dict) -> str | None:

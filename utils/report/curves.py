@@ -33,6 +33,7 @@ class Panel:
     name: str
     lines: dict[str, Series]
     log: bool = False
+    stacked: bool = False  # lines are shares of a whole, drawn as bands upon each other
 
     def __str__(self) -> str:
         """What the lines do, for who cannot see them."""
@@ -40,9 +41,18 @@ class Panel:
                          for label, (epochs, values) in self.lines.items())
 
     def style(self, place: int) -> str:
-        """CSS of a line, for the legend."""
+        """CSS of a line or band, for the legend."""
+        if self.stacked:
+            hue, opacity = band(place, len(self.lines))
+            return f"stroke: var(--s{hue}); stroke-opacity: {opacity:.2f}; stroke-width: 9"
         dashes = " ".join(str(1.4 * part) for part in DASHES[place % len(DASHES)])
         return f"stroke: var(--s{place % HUES + 1}); stroke-dasharray: {dashes or 'none'}"
+
+
+def band(place: int, count: int) -> tuple[int, float]:
+    """Hue and opacity of one of `count` bands: from one colour, over pale, to another."""
+    way = place / max(count - 1, 1)
+    return (1 if way < 0.5 else 2), 0.12 + 0.78 * abs(2 * way - 1)
 
 
 def series(rows: list[dict[str, float]], column: str, scale: float = 1.0) -> Series:
@@ -51,26 +61,41 @@ def series(rows: list[dict[str, float]], column: str, scale: float = 1.0) -> Ser
     return [epoch for epoch, _ in pairs], [value for _, value in pairs]
 
 
-def panels(rows: list[dict[str, float]]) -> dict[str, list[Panel]]:
-    """The plots of a history, in two groups; without what it has no values of."""
+def panels(rows: list[dict[str, float]], scores: dict[str, dict[str, str]]) -> dict[str, list[Panel]]:
+    """The plots of a history, in groups; without what it has no values of.
+
+    Args:
+        scores: of each panel of scores its columns, by label.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     losses = ["loss", *(name for name in columns if name.startswith("loss_")), "val_cross_entropy"]
     names = {"loss": "total", "val_cross_entropy": "validation cross-entropy"}
-    scores = {"train accuracy": "accuracy", "validation WAR": "val_war", "validation UAR": "val_uar"}
     rates = [name for name in columns if name.startswith("lr_")]
     groups = {
         "Training": [
-            Panel("scores, %", _merged({label: series(rows, name, 100) for label, name in scores.items()})),
+            *(Panel(title, _merged({label: series(rows, name, 100) for label, name in of.items()}))
+              for title, of in scores.items()),
             Panel("learning rates", _merged({name[3:]: series(rows, name) for name in rates}), log=True),
             Panel("gradient norm", {"gradient norm": series(rows, "grad_norm")}, log=True),
         ],
         "Losses": [Panel(names.get(name, name[5:]), {names.get(name, name[5:]): series(rows, name)})
                    for name in losses],
+        "Gradient harmonising (GHM-C)": _harmonising(rows, columns),
     }
     for group in groups.values():
         for panel in group:
             panel.lines = {label: line for label, line in panel.lines.items() if line[0]}
     return {title: [p for p in group if p.lines] for title, group in groups.items() if any(p.lines for p in group)}
+
+
+def _harmonising(rows: list[dict[str, float]], columns: list[str]) -> list[Panel]:
+    """How hard GHM-C finds the cells that it weighs: the norm of each one's gradient, 1 - p of its class."""
+    norms = {"largest": "ghm_g_max", "mean": "ghm_g_mean", "smallest": "ghm_g_min"}
+    bins = [name for name in columns if name.startswith("ghm_g_bin_")]
+    labels = [f"{number / len(bins):.2g}–{(number + 1) / len(bins):.2g}" for number in range(len(bins))]
+    return [Panel("cells' gradient norm 1 − p", {label: series(rows, name) for label, name in norms.items()}),
+            Panel("cells by gradient norm, %", {label: series(rows, name, 100) for label, name in zip(labels, bins)},
+                  stacked=True)]
 
 
 def _merged(lines: dict[str, Series]) -> dict[str, Series]:
@@ -90,10 +115,7 @@ def draw(panel: Panel, last_epoch: int, best_epoch: int | None) -> str:
     with matplotlib.rc_context(settings):
         figure = Figure(SIZE)
         axes = figure.add_axes((0.175, 0.23, 0.8, 0.74))  # the same in all panels, so that they line up
-        for place, (epochs, values) in enumerate(panel.lines.values()):
-            axes.plot(epochs, values, gid=f"line-{place}", color=list(HUE)[place % HUES], linewidth=1.4,
-                      linestyle=(0, DASHES[place % len(DASHES)]), marker="o" if len(epochs) == 1 else "", markersize=4,
-                      clip_on=False)
+        (_stack if panel.stacked else _plot)(axes, panel)
         axes.grid(axis="y")
         axes.set_xlim((1, last_epoch) if last_epoch > 1 else (0.5, 1.5))
         axes.set_xticks(np.unique(np.linspace(1, last_epoch, 5).astype(int)))
@@ -104,6 +126,25 @@ def draw(panel: Panel, last_epoch: int, best_epoch: int | None) -> str:
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return _inline(file.getvalue(), panel.name)
+
+
+def _plot(axes, panel: Panel) -> None:
+    for place, (epochs, values) in enumerate(panel.lines.values()):
+        axes.plot(epochs, values, gid=f"line-{place}", color=list(HUE)[place % HUES], linewidth=1.4,
+                  linestyle=(0, DASHES[place % len(DASHES)]), marker="o" if len(epochs) == 1 else "", markersize=4,
+                  clip_on=False)
+
+
+def _stack(axes, panel: Panel) -> None:
+    """All bands have the same epochs; one epoch fills the whole width."""
+    below = 0.0
+    for place, (epochs, values) in enumerate(panel.lines.values()):
+        hue, opacity = band(place, len(panel.lines))
+        sides, above = (epochs, np.array(values)) if len(epochs) > 1 else ([0.5, 1.5], np.array(2 * values))
+        axes.fill_between(sides, below, below + above, gid=f"band-{place}", facecolor=list(HUE)[hue - 1],
+                          alpha=opacity, linewidth=0)
+        below = below + above
+    axes.set_ylim(0, 100)
 
 
 def _set_values_axis(axes, values: list[float], log: bool) -> None:

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.report.curves import HUES, THUMBNAIL, Panel, draw, panels, series, thumbnails
+from utils.report.curves import HUES, THUMBNAIL, Panel, band, draw, panels, series, thumbnails
 
+SCORES = {"scores, %": {"train accuracy": "accuracy", "validation WAR": "val_war", "validation UAR": "val_uar"}}
 NAN, INF = float("nan"), float("inf")
 
 
@@ -42,7 +43,7 @@ def test_panels_of_a_history():
     rows = [{"epoch": 1.0, "loss": 3.0, "loss_cls": 2.0, "accuracy": 0.25, "val_uar": 0.5, "lr_a": 1e-3, "lr_b": 1e-3},
             {"epoch": 2.0, "loss": 2.0, "loss_ldl": 1.0, "accuracy": 0.5, "val_uar": 0.75, "lr_a": 1e-4, "lr_b": 1e-4,
              "lr_c": 1e-5}]
-    groups = {title: {panel.name: panel.lines for panel in group} for title, group in panels(rows).items()}
+    groups = {title: {panel.name: panel.lines for panel in group} for title, group in panels(rows, SCORES).items()}
     assert groups == {
         "Training": {
             "scores, %": {"train accuracy": ([1, 2], [25.0, 50.0]), "validation UAR": ([1, 2], [50.0, 75.0])},
@@ -56,15 +57,31 @@ def test_panels_of_a_history():
 def test_lines_that_coincide_share_a_label():
     """WAR equals UAR on a balanced split."""
     rows = [{"epoch": 1.0, "val_war": 0.25, "val_uar": 0.25}, {"epoch": 2.0, "val_war": 0.5, "val_uar": 0.5}]
-    assert panels(rows)["Training"][0].lines == {"validation WAR, validation UAR": ([1, 2], [25.0, 50.0])}
+    assert panels(rows, SCORES)["Training"][0].lines == {"validation WAR, validation UAR": ([1, 2], [25.0, 50.0])}
     rows[0]["val_uar"] = math.nextafter(0.25, 1)  # another order of summing
-    assert list(panels(rows)["Training"][0].lines) == ["validation WAR, validation UAR"]
+    assert list(panels(rows, SCORES)["Training"][0].lines) == ["validation WAR, validation UAR"]
     rows[0]["val_uar"] = 0.2501
-    assert list(panels(rows)["Training"][0].lines) == ["validation WAR", "validation UAR"]
+    assert list(panels(rows, SCORES)["Training"][0].lines) == ["validation WAR", "validation UAR"]
 
 
 def test_no_history_has_no_panels():
-    assert panels([]) == {}
+    assert panels([], SCORES) == {}
+
+
+def test_each_panel_of_scores_has_its_own_columns_in_percent():
+    rows = [{"epoch": 1.0, "val_a": 0.5, "val_b": 0.25, "val_c": 0.125}]
+    scores = {"one": {"A": "val_a", "B": "val_b"}, "two": {"C": "val_c"}, "three": {"D": "val_d"}}
+    assert {panel.name: panel.lines for panel in panels(rows, scores)["Training"]} == {
+        "one": {"A": ([1], [50.0]), "B": ([1], [25.0])}, "two": {"C": ([1], [12.5])}}
+
+
+def test_panels_of_gradient_harmonising():
+    rows = [{"epoch": 1.0, "ghm_g_min": 0.125, "ghm_g_mean": 0.5, "ghm_g_max": 1.0, "ghm_g_bin_00": 0.25,
+             "ghm_g_bin_01": 0.75}]
+    norms, bins = panels(rows, SCORES)["Gradient harmonising (GHM-C)"]
+    assert norms.lines == {"largest": ([1], [1.0]), "mean": ([1], [0.5]), "smallest": ([1], [0.125])}
+    assert bins.lines == {"0–0.5": ([1], [25.0]), "0.5–1": ([1], [75.0])}
+    assert bins.stacked and not norms.stacked
 
 
 def test_a_term_that_sets_in_later_is_drawn_only_where_it_exists():
@@ -94,6 +111,36 @@ def test_logarithmic_axis_of_one_constant_or_of_zeros(value):
     svg = draw(Panel("a", {"a": ([1, 2], [value, value])}, log=True), 2, None)
     assert len([text for text in texts(svg) if text not in ("1", "2", "epoch")]) >= 2
     assert len(vertices(svg, "line-0")) == 2
+
+
+def bands(svg: str) -> list[list[tuple[float, float]]]:
+    """The corners of each band, bottom band first."""
+    groups = [node for node in ET.fromstring(svg).iter("g") if "-band-" in node.get("id", "")]
+    paths = [next(group.iter("path")).get("d") for group in groups]
+    return [[(float(x), float(y)) for x, y in re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", path)] for path in paths]
+
+
+@pytest.mark.parametrize("epochs", [[1, 2], [1]])
+def test_bands_lie_upon_each_other_to_scale(epochs):
+    """Shares 20, 30 and 50 of 100: the heights are as 2 to 3 to 5, without a gap."""
+    shares = {name: (epochs, [value] * len(epochs)) for name, value in (("a", 20.0), ("b", 30.0), ("c", 50.0))}
+    found = bands(draw(Panel("a", shares, stacked=True), epochs[-1], None))
+    spans = [(max(y for _, y in corners), min(y for _, y in corners)) for corners in found]
+    heights = [low - high for low, high in spans]
+    assert [height / sum(heights) for height in heights] == pytest.approx([0.2, 0.3, 0.5], abs=1e-3)
+    assert spans[1][0] == pytest.approx(spans[0][1]) and spans[2][0] == pytest.approx(spans[1][1])
+    assert max(x for x, _ in found[0]) > min(x for x, _ in found[0]) + 100
+
+
+def test_bands_go_from_one_colour_to_another():
+    assert [band(place, 4) for place in range(4)] == [
+        (1, pytest.approx(0.9)), (1, pytest.approx(0.38)), (2, pytest.approx(0.38)), (2, pytest.approx(0.9))]
+    assert band(0, 1) == (1, pytest.approx(0.9))
+    panel = Panel("a", {"a": ([1, 2], [40.0, 40.0]), "b": ([1, 2], [60.0, 60.0])}, stacked=True)
+    svg = draw(panel, 2, None)
+    drawn = re.findall(r"fill: (var\(--s\d\)); fill-opacity: ([\d.]+)", svg)
+    assert drawn == [("var(--s1)", "0.9"), ("var(--s2)", "0.9")]
+    assert panel.style(1) == "stroke: var(--s2); stroke-opacity: 0.90; stroke-width: 9"
 
 
 def test_best_epoch_is_marked_at_its_place():
