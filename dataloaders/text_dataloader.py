@@ -126,7 +126,11 @@ def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> 
                                 torch.cuda.is_available())
         if training:
             labels_found = count_labels(targets[split], dataset.blank, repeats, aspects, sentiments, by_class)
-    return loaders, labels or labels_found
+    labels = labels or labels_found
+    if labels.unrated and config.loss.unmentioned != "ignore":
+        log.warning("%s: never has a sentiment, so with --unmentioned %s it is learned as never mentioned",
+                    ", ".join(labels.unrated), config.loss.unmentioned)
+    return loaders, labels
 
 
 def load_reviews(config: TextConfig) -> tuple[dict[str, list[Review]], dict[str, str]]:

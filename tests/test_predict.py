@@ -13,8 +13,8 @@ from tests.small_reviews import ASPECTS, ROWS, write_recipe, write_table
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("predict")
-    assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "30", "--pooling",
-                 "mean", "--lr-encoder", "3e-3"]) == 0
+    assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "60", "--pooling",
+                 "mean", "--lr-encoder", "3e-3", "--batch-size", "8", "--warmup-epochs", "5"]) == 0
     return root / "run"
 
 

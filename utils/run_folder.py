@@ -71,10 +71,14 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
 
 
 class RunLog:
-    """While entered, the log goes to the screen, around the progress bar, and to run_dir/train.log."""
+    """While entered, the log goes to the screen, around the progress bar, and to run_dir/train.log.
+
+    That of a start that failed before the first checkpoint is written over.
+    """
 
     def __init__(self, run_dir: Path):
-        self.file = logging.FileHandler(run_dir / "train.log")
+        mode = "a" if (run_dir / "checkpoints").exists() else "w"
+        self.file = logging.FileHandler(run_dir / "train.log", mode, encoding="utf-8")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.screen = logging.StreamHandler()
         self.screen.setFormatter(logging.Formatter("%(message)s"))

@@ -25,7 +25,7 @@ OTHERS = "OTHERS"
 
 _SHARES = {"GENERAL": 19, "BATTERY": 17, "PERFORMANCE": 16, "FEATURES": 14, "CAMERA": 12, "SER&ACC": 11, "PRICE": 9,
            "DESIGN": 8, "SCREEN": 7, "STORAGE": 4}  # fmt: skip
-_COUNTS = {1: 38, 2: 34, 3: 17, 4: 7, 5: 4}  # of the aspects that a review judges
+_COUNTS = {1: 44, 2: 34, 3: 14, 4: 5, 5: 3}  # of the aspects that a review judges
 _MOODS = {(86, 7, 7): 44, (43, 39, 18): 32, (9, 79, 12): 24}  # shares of praise, blame and neither in a mood: how often
 _ONLY_OTHERS, _ALSO_OTHERS = 0.07, 0.1
 _NOT_USED = ("PRICE", "SER&ACC")
@@ -123,7 +123,7 @@ def _contrast(rng: np.random.Generator, frames: Frames, draft: Draft, *pair: tup
 def _clause(rng: np.random.Generator, frames: Frames, draft: Draft, topic: Topic, polarity: str) -> None:
     pointed = {POSITIVE: frames.praise, NEGATIVE: frames.blame}
     longer = frames.clause if topic.aspect in _NOT_USED else frames.clause + frames.use
-    kind = weighted(rng, {frames.plain: 43, longer: 42, pointed.get(polarity, longer): 15})
+    kind = weighted(rng, {frames.plain: 50, longer: 42, pointed.get(polarity, longer): 8})
     frame = choose(rng, [frame for frame in kind if frame in frames.plain or frame not in draft.frames])
     opposite = common(rng, topic.list("bad" if polarity == POSITIVE else "good"))
     draft.add(rng, frame, t=_term(rng, topic), o=opinion(rng, topic, polarity), x=opposite)

@@ -39,7 +39,7 @@ class Habits:
 def draw_habits(rng: np.random.Generator) -> Habits:
     return Habits(
         marks=rng.random() >= 0.08,
-        short=rng.uniform(0.4, 1.0) if rng.random() < 0.4 else 0.0,
+        short=rng.uniform(0.4, 1.0) if rng.random() < 0.3 else 0.0,
         stretch=rng.random() < 0.1,
         case="upper" if rng.random() < 0.03 else "lower" if rng.random() < 0.4 else "sentence",
         gap="" if rng.random() < 0.12 else " ",

@@ -18,7 +18,7 @@ def choose(rng: np.random.Generator, options):
 
 def common(rng: np.random.Generator, options):
     """The earlier an option, the more often: of four, the first is taken every other time."""
-    return options[int(len(options) * rng.random() ** 2)]
+    return options[int(len(options) * rng.random() ** 3)]
 
 
 def weighted(rng: np.random.Generator, shares: dict):
@@ -166,10 +166,10 @@ def kinds(topic: Topic, polarity: str) -> dict[Kind, int]:
     right, wrong, own = ("good", "bad", "praise") if liked else ("bad", "good", "blame")
     negated, event = (_NOT_BAD, _NO_FAULT) if liked else (_NOT_GOOD, _FAULT)
     return {
-        (intense, _words(topic, right)): 31, (intense, _ANY_TOPIC[right]): 33,
+        (intense, _words(topic, right)): 33, (intense, _ANY_TOPIC[right]): 36,
         (negated, _words(topic, wrong)): 5, (negated, _ANY_TOPIC[wrong]): 6,
-        (event, _words(topic, "faults")): 9, (_AS_IT_STANDS, _words(topic, own)): 7,
-        (_AS_IT_STANDS, _ANY_TOPIC[polarity]): 8,
+        (event, _words(topic, "faults")): 5, (_AS_IT_STANDS, _words(topic, own)): 5,
+        (_AS_IT_STANDS, _ANY_TOPIC[polarity]): 10,
     }  # fmt: skip
 
 

@@ -110,6 +110,12 @@ def test_one_more_class_counts_what_is_not_mentioned(tmp_path):
     assert twice == Labels(["P", "not mentioned"], ["A", "B"], ["B"], [2, 3])
 
 
+@pytest.mark.parametrize("flags, warned", [("", False), ("--unmentioned class", True), ("--unmentioned neutral", True)])
+def test_an_aspect_that_cannot_be_learned_is_named(tmp_path, caplog, flags, warned):
+    build(tmp_path, flags)
+    assert ("OTHERS: never has a sentiment, so with" in caplog.text) is warned
+
+
 def test_a_share_is_held_out_for_validation(tmp_path):
     config = configure(tmp_path, "--val-annotation None --val-fraction 0.25")
     loaders, _ = build_loaders(config, tmp_path / "run")

@@ -91,3 +91,14 @@ def test_the_log_goes_to_screen_and_file_and_leaves_nothing_behind(tmp_path, cap
     lines = (tmp_path / "train.log").read_text().splitlines()
     assert len(lines) == 1 and lines[0].endswith("INFO five clips")
     assert log.propagate and not log.handlers
+
+
+def test_the_log_of_a_failed_start_is_written_over_and_that_of_a_run_goes_on(tmp_path):
+    log = logging.getLogger("camxuc")
+    for text, made in (("đầu tiên", False), ("hai", True), ("ba", True)):
+        with RunLog(tmp_path):
+            log.warning(text)
+        if made:
+            (tmp_path / "checkpoints").mkdir(exist_ok=True)
+    lines = (tmp_path / "train.log").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[-1] for line in lines] == ["hai", "ba"]

@@ -61,7 +61,7 @@ def test_how_often_each_habit_comes():
         return sum(map(has, drawn)) / len(drawn)
 
     assert 0.06 < share(lambda habits: not habits.marks) < 0.10
-    assert 0.35 < share(lambda habits: habits.short > 0) < 0.45
+    assert 0.25 < share(lambda habits: habits.short > 0) < 0.35
     assert 0.08 < share(lambda habits: habits.stretch) < 0.12
     assert 0.01 < share(lambda habits: habits.case == "upper") < 0.05
     assert 0.34 < share(lambda habits: habits.case == "lower") < 0.44
