@@ -106,14 +106,14 @@ class Trainer:
         """One optimiser step over one batch, or over several that are accumulated."""
         stream = seed_torch(self.settings.seed, STEP, self.steps)
         epoch = self.epoch + self.batch / len(self.loaders["train"])
-        clips = sum(map(len, batches))
+        samples = sum(map(len, batches))
         self._set_learning_rates(epoch)
         for batch in batches:
             batch = self.task.prepare(batch.to(self.device), stream)
             with torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None):
                 output = self.model(batch)
             report = self.objective(output, batch, epoch)
-            self.scaler.scale(report.total * (len(batch) / clips)).backward()
+            self.scaler.scale(report.total * (len(batch) / samples)).backward()
             self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
@@ -145,8 +145,8 @@ class Trainer:
             self.meter.add({"skipped": float(not finite)})
         # The scaler skips steps in its search for a scale, from 65536 down; below 1 there is none.
         if not finite and not (self.scaler.is_enabled() and self.scaler.get_scale() > 1):
-            clips = ", ".join(clip for batch in batches for clip in batch.ids)
-            raise UserError(f"step {self.steps + 1}: the gradient is not finite; clips in the batch: {clips}")
+            ids = ", ".join(name for batch in batches for name in batch.ids)
+            raise UserError(f"step {self.steps + 1}: the gradient is not finite; samples in the batch: {ids}")
 
     def _close_epoch(self, seconds: float) -> dict:
         """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""

@@ -28,6 +28,7 @@ __all__ = ["ReviewDataset", "collate_reviews", "load_tokenizer", "review_loaders
 
 log = logging.getLogger("camxuc")
 
+WIDTH = 8  # tokens; matrix products are prepared anew for each shape, so there should be few
 NOT_MENTIONED_CLASS = "not mentioned"  # with --unmentioned class
 
 
@@ -84,9 +85,9 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, texts: list[str], prefix: str, 
 
 
 def collate_reviews(samples: list[Sample | BadSample], padding: int) -> Batch:
-    """Pad to the longest review. All may be bad: then the batch is empty."""
+    """Pad to the longest review, and on to a multiple of WIDTH. All may be bad: then the batch is empty."""
     good = [sample for sample in samples if isinstance(sample, Sample)]
-    longest = max((len(sample.tokens) for sample in good), default=0)
+    longest = -(-max((len(sample.tokens) for sample in good), default=0) // WIDTH) * WIDTH
     tokens = torch.full((len(good), longest), padding)
     mask = torch.zeros(len(good), longest, dtype=torch.int64)
     for row, sample in enumerate(good):

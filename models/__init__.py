@@ -47,8 +47,12 @@ def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
         raise UserError(f"--max-tokens {config.data.max_tokens}: {settings.encoder} reads {limit} at most")
     if config.train.freeze_embeddings:
         encoder.get_input_embeddings().requires_grad_(False)
-    return ReviewReader(encoder, labels, settings, mentions=config.loss.unmentioned == "ignore",
-                        trainable_encoder=config.train.lr_encoder > 0)
+    return ReviewReader(
+        encoder, labels, settings,
+        mentions=config.loss.unmentioned == "ignore",
+        contrasts=config.loss.contrastive_weight > 0,
+        trainable_encoder=config.train.lr_encoder > 0,
+    )
 
 
 MODELS = {"video": video, "text": text}

@@ -46,10 +46,11 @@ class ReviewReader(nn.Module):
         labels: A aspects, and S classes of each.
         settings: TextModelConfig.
         mentions: whether a head of its own says which aspects are mentioned.
+        contrasts: whether there is a projection for a contrastive loss.
         trainable_encoder: if not, it is run without dropout and without a gradient.
     """
 
-    def __init__(self, encoder: nn.Module, labels: Labels, settings, mentions: bool = True,
+    def __init__(self, encoder: nn.Module, labels: Labels, settings, mentions: bool = True, contrasts: bool = True,
                  trainable_encoder: bool = True):
         super().__init__()
         self.encoder, self.pooling, self.trainable_encoder = encoder, settings.pooling, trainable_encoder
@@ -59,10 +60,12 @@ class ReviewReader(nn.Module):
             nn.Linear(width, settings.head_width), nn.ReLU(), nn.Dropout(settings.dropout),
             PerAspectLinear(settings.head_width, aspects, len(labels.classes)),
         )
-        self.mentions = nn.Sequential(nn.Dropout(settings.dropout), PerAspectLinear(width, aspects, 1))
-        if not mentions:
-            self.mentions = None
-        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, settings.projection_width))
+        self.mentions = nn.Sequential(
+            nn.Dropout(settings.dropout), PerAspectLinear(width, aspects, 1)
+        ) if mentions else None
+        self.projection = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, settings.projection_width)
+        ) if contrasts else None
 
     def forward(self, batch: Batch) -> Output:
         with torch.set_grad_enabled(self.trainable_encoder and torch.is_grad_enabled()):
@@ -73,8 +76,11 @@ class ReviewReader(nn.Module):
             logits=self.sentiments(pooled),  # (B, A, S)
             embedding=embedding,
             mention=self.mentions(pooled).squeeze(-1) if self.mentions else None,  # (B, A)
-            projection=F.normalize(self.projection(embedding).float(), dim=-1) if self.training else None,
+            projection=self._project(embedding) if self.projection and self.training else None,  # (B, P)
         )
+
+    def _project(self, embedding: Tensor) -> Tensor:
+        return F.normalize(self.projection(embedding).float(), dim=-1)
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         if self.attention is not None:

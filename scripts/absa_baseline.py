@@ -76,7 +76,7 @@ def main() -> None:
         said, polarity = map(torch.from_numpy, baseline.predict(vectors.transform(texts[split])))
         truth = torch.from_numpy(targets[split])
         scores = score_cells(said, polarity.clamp(min=0), truth, aspects, sentiments)
-        print(task.describe(split, scores | {"baselines": baselines(truth, aspects, sentiments)}))
+        print(task.describe(split, scores | {"baselines": baselines(truth, sentiments)}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The embedded default, trained to the end: what the README promises of it."""
+"""The embedded defaults, trained to the end: what the README promises of them."""
 
 import csv
 import json
@@ -32,3 +32,13 @@ def test_the_demo_recognises_people_it_has_never_seen(tmp_path, monkeypatch, see
         for row in csv.DictReader(file):
             people[row["split"]].add(row["identity"])
     assert not people["test"] & (people["train"] | people["validation"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss, reached", [("focal", 0.85), ("ghm", 0.80), ("unified", 0.80), ("ce", 0.80)])
+def test_the_demo_reads_reviews_in_frames_it_has_never_seen(tmp_path, monkeypatch, loss, reached):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "absa_demo", "--loss-type", loss]) == 0
+    test = json.loads((tmp_path / "runs/absa_demo/metrics.json").read_text())["test"]
+    assert test["reviews"] == 600 and test["left_out"] == {} and len(test["per_aspect"]) == 11
+    assert test["pair_micro_f1"] >= reached > 3 * test["baselines"]["majority"]["pair_micro_f1"]

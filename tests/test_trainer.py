@@ -402,7 +402,7 @@ def test_bad_clips_are_bounded_in_training_and_validation(counting, split, share
 @pytest.mark.parametrize("slope", [math.inf, math.nan])
 def test_a_gradient_that_is_not_finite_names_the_clips(counting, slope):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), slope=slope, accumulate=2)
-    with pytest.raises(UserError, match=r"step 1: the gradient is not finite; clips in the batch: 0-0, 0-1, 1-0"):
+    with pytest.raises(UserError, match=r"step 1: the gradient is not finite; samples in the batch: 0-0, 0-1, 1-0"):
         trainer.fit()
     assert trainer.model.steps.item() == 0
 
@@ -428,7 +428,7 @@ def test_a_gradient_beyond_the_scale_is_skipped_and_the_scale_halved(counting):
 def test_a_gradient_that_no_scale_makes_finite_names_the_clips(counting):
     """The scale falls from 65536 to 1 in 16 skipped steps."""
     trainer = counting(Listed([0, 0]), Listed([2]), slope=math.inf, epochs=30, use_amp=True, amp_dtype="fp16")
-    with pytest.raises(UserError, match=r"step 17: the gradient is not finite; clips in the batch: 0-0, 0-1"):
+    with pytest.raises(UserError, match=r"step 17: the gradient is not finite; samples in the batch: 0-0, 0-1"):
         trainer.fit()
 
 

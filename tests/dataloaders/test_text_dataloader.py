@@ -61,7 +61,7 @@ def test_a_long_review_is_cut_and_counted(tmp_path, caplog):
     tokenizer = load_tokenizer(tmp_path / "run" / "tokenizer")
     whole = tokenizer(long)["input_ids"]
     assert batch.tokens[0].tolist() == [*whole[:7], tokenizer.eos_token_id]
-    assert batch.notes["truncated"] == 1 and len(batch) == 2
+    assert batch.notes["truncated"] == 1 and len(batch) == 2 and batch.tokens.shape == (2, 8)
     said = next(record.message for record in caplog.records if record.message.startswith("val:"))
     assert f"the longest {len(whole)}; 1 of 2 are cut off at --max-tokens 8" in said
 
@@ -170,11 +170,13 @@ def test_a_batch_of_bad_samples_is_empty():
     assert len(batch) == 0 and batch.bad == [("3", "why")] and batch.tokens.shape == (0, 0)
 
 
-def test_collate_pads_to_the_longest():
-    samples = [Sample("a", np.array([0, -1]), [0, 5, 2]), Sample("b", np.array([-2, 1]), [0, 2])]
+@pytest.mark.parametrize("lengths, width", [((3, 2), 8), ((8, 1), 8), ((9, 2), 16)])
+def test_collate_pads_to_the_longest_and_on_to_a_multiple_of_8(lengths, width):
+    samples = [Sample(name, np.array([0, -2]), list(range(10, 10 + n))) for name, n in zip("ab", lengths)]
     batch = collate_reviews(samples, padding=9)
-    assert batch.tokens.tolist() == [[0, 5, 2], [0, 2, 9]] and batch.mask.tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert batch.targets.tolist() == [[0, -1], [-2, 1]] and batch.targets.dtype == torch.int64
+    assert batch.tokens.tolist() == [[*range(10, 10 + n), *[9] * (width - n)] for n in lengths]
+    assert batch.mask.tolist() == [[1] * n + [0] * (width - n) for n in lengths]
+    assert batch.targets.tolist() == [[0, -2]] * 2 and batch.targets.dtype == torch.int64
 
 
 def test_an_example_is_the_text(tmp_path):

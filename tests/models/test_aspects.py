@@ -15,10 +15,10 @@ LABELS = Labels(["Positive", "Negative", "Neutral"], ["BATTERY", "CAMERA", "PRIC
 SMALL = dict(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
 
 
-def reader(pooling="cls", mentions=True, trainable=True, **settings) -> ReviewReader:
+def reader(pooling="cls", mentions=True, trainable=True, contrasts=True, **settings) -> ReviewReader:
     torch.manual_seed(0)
     settings = TextModelConfig(pooling=pooling, head_width=8, projection_width=6, **settings)
-    return ReviewReader(encoder_of(XLMRobertaConfig(**SMALL)), LABELS, settings, mentions, trainable)
+    return ReviewReader(encoder_of(XLMRobertaConfig(**SMALL)), LABELS, settings, mentions, contrasts, trainable)
 
 
 def batch(lengths=(5, 9, 3), seed=0) -> Batch:
@@ -38,6 +38,8 @@ def test_shapes_and_the_projection_in_training_only(pooling):
     assert torch.allclose(output.projection.norm(dim=-1), torch.ones(3), atol=1e-6)
     assert model.eval()(batch()).projection is None
     assert reader(pooling, mentions=False)(batch()).mention is None
+    without = reader(pooling, contrasts=False).train()
+    assert without(batch()).projection is None and not any("projection" in name for name, _ in without.named_parameters())
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "aspect"])
