@@ -9,6 +9,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -147,6 +148,9 @@ def main(words: list[str]) -> int:
             raise
         print(f"error: {error} --resume auto goes on from the last checkpoint.", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from dataloaders.review_stream import batches_of
 from dataloaders.table_rows import stream_rows
-from dataloaders.text_dataloader import load_tokenizer
+from dataloaders.text_dataloader import load_run_tokenizer
 from models import load_run_model
 from utils.answers import FORMATS, answers
 from utils.config import TextConfig
@@ -26,18 +26,38 @@ from utils.tasks import build_task
 def predict(run: str, words: list[str]) -> None:
     """Aspects and sentiments of reviews, to the screen, or to a file for each input in --output-dir."""
     args = parse(words)
+    files = output_files(args)
     reader = Reader(Path(run), args.device)
-    for name in args.input:
+    for name, path in zip(args.input, files):
         rows = stream_rows(sys.stdin.buffer if name == "-" else Path(name), args.text_column)
-        found = reader.read(tqdm(rows, unit=" reviews", disable=None if args.output_dir else True), args.batch_size)
-        if args.output_dir is None:
+        found = reader.read(tqdm(rows, unit=" reviews", disable=path is None), args.batch_size)
+        if path is None:
             reader.write(found, sys.stdout, args.format)
             continue
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-        path = args.output_dir / f"{'stdin' if name == '-' else Path(name).stem}{FORMATS[args.format].suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             reader.write(found, file, args.format)
         print(path, file=sys.stderr)
+
+
+def output_files(args: argparse.Namespace) -> list[Path | None]:
+    """A file in --output-dir for each input; None without that folder.
+
+    Raises:
+        UserError: two inputs of the same name, or a file that is itself an input.
+    """
+    if args.output_dir is None:
+        return [None] * len(args.input)
+    stems = ["stdin" if name == "-" else Path(name).stem for name in args.input]
+    files = [args.output_dir / f"{stem}{FORMATS[args.format].suffix}" for stem in stems]
+    inputs = {Path(name).resolve() for name in args.input if name != "-"}
+    for path in files:
+        if files.count(path) > 1:
+            raise UserError(f"predict: two inputs would be written to {path}; give them one at a time, each with an "
+                            "--output-dir of its own")
+        if path.resolve() in inputs:
+            raise UserError(f"predict: {path} is an input, and would be written over; give another --output-dir")
+    return files
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,7 +100,7 @@ class Reader:
         if not isinstance(self.config, TextConfig):
             raise UserError(f"{run_dir}: was trained on clips; `predict` reads reviews")
         self.model, labels = load_run_model(run_dir, self.config)
-        self.tokenizer, self.task = load_tokenizer(run_dir / "tokenizer"), build_task(self.config, labels)
+        self.tokenizer, self.task = load_run_tokenizer(run_dir), build_task(self.config, labels)
         self.device = choose_device(device)
         self.model.to(self.device)
         self.dtype = choose_precision(self.config.train, self.device).dtype

@@ -22,6 +22,7 @@ log = logging.getLogger("camxuc")
 METADATA = {"index", "id", "no", "no.", "stt", "unnamed: 0", "n_star", "n_stars", "star", "stars", "rating", "ratings",
             "score", "date", "date_time", "datetime", "time", "timestamp", "user", "user_id", "username", "split"}
 ASPECT_SHARE = 0.8  # of a column's cells that must be sentiments; the others are named as errors
+MISSPELT = 5  # mentions from which an aspect is taken as it is
 TEXT_WORDS = 3  # words of letters that a cell of free text has, or more
 
 Row = tuple[int, list[str]]  # row number, cells
@@ -117,18 +118,24 @@ def _aspect_columns(header: list[str], rows: list[Row], text: int, aspects: Sequ
     found = {name: column for name, column in columns.items()
              if _is_aspect(name, [row[column] for _, row in rows], sentiments)}
     if not found:
+        if any(name.casefold() not in METADATA and not any(row[column].strip() for _, row in rows)
+               for name, column in columns.items()):
+            raise UserError(f"{where}: no row has a label")
         raise UserError(f"{where}: no column of labels: expected {{ASPECT#SENTIMENT}}; in one, or a column per aspect "
                         f"of positive, negative, neutral or 0 to 3; there are {', '.join(header)}")
     return found
 
 
 def _is_aspect(name: str, cells: list[str], sentiments: Sequence[str]) -> bool:
-    """Whether a column is one aspect's: named as VLSP's are, or of sentiments and codes, but for a few errors."""
+    """Whether a column is one aspect's: named as VLSP's are, or of sentiments and codes, but for a few errors.
+
+    One that is blank everywhere may be anything: it is taken for an aspect only where it is given as one.
+    """
     if not name or name.casefold() in METADATA:
         return False
     filled = [cell for cell in cells if not is_empty(cell, sentiments)]
     good = sum(is_sentiment(cell, sentiments) for cell in filled)
-    return "#" in name or good >= ASPECT_SHARE * len(filled)
+    return "#" in name or 0 < ASPECT_SHARE * len(filled) <= good
 
 
 def _wide_labels(rows: list[Row], columns: dict[str, int], sentiments: Sequence[str],
@@ -172,14 +179,20 @@ def label_names(reviews: Sequence[Review], aspects: Sequence[str] = (), sentimen
 
 def _refuse_misspelt(reviews: Sequence[Review], counts: Counter, columns: list[str], where: str) -> None:
     for name, count in counts.items():
-        if name in columns or count >= 5 or count >= 0.002 * len(reviews):
+        if name in columns or count >= MISSPELT:
             continue  # a column's name stands once in the file, however rare its mentions
         for other in counts:
-            like = difflib.SequenceMatcher(None, other.casefold(), name.casefold()).ratio()
-            if counts[other] >= 20 * count and like >= LIKENESS:
+            if counts[other] >= 20 * count and _alike(name, other):
                 row = next(review.id for review in reviews if name in review.labels)
                 raise UserError(f"{where}: row {row}: aspect {name!r}, {count} times in {len(reviews)} rows, looks "
                                 f"like a misspelt {other!r}; correct it, or give all names with --aspects")
+
+
+def _alike(name: str, other: str) -> bool:
+    """In every part: ROOMS#QUALITY and ROOM_AMENITIES#QUALITY are two aspects, however much they share."""
+    parts, others = name.casefold().split("#"), other.casefold().split("#")
+    return len(parts) == len(others) and all(
+        difflib.SequenceMatcher(None, part, of).ratio() >= LIKENESS for part, of in zip(parts, others))
 
 
 def encode_labels(reviews: Sequence[Review], aspects: Sequence[str], sentiments: Sequence[str],

@@ -24,7 +24,7 @@ from utils.errors import UserError, first_line
 from utils.seeding import SPLIT, generator
 from utils.structures import NOT_MENTIONED, Batch, Labels
 
-__all__ = ["ReviewDataset", "collate_reviews", "load_tokenizer", "review_loaders", "tokenize"]
+__all__ = ["ReviewDataset", "collate_reviews", "load_run_tokenizer", "load_tokenizer", "review_loaders", "tokenize"]
 
 log = logging.getLogger("camxuc")
 
@@ -71,6 +71,8 @@ class ReviewDataset(Dataset):
     def describe_lengths(self) -> str:
         """How long the reviews are, and how many are cut off."""
         lengths = self.lengths[~self.blank]
+        if not len(lengths):
+            return "all blank"
         cut = int((lengths > self.max_tokens).sum())
         return (f"{lengths.mean():.0f} tokens in the mean, 99 % at most {np.percentile(lengths, 99):.0f}, the longest "
                 f"{lengths.max()}; {cut} of {len(lengths)} are cut off at --max-tokens {self.max_tokens}")
@@ -106,13 +108,13 @@ def collate_reviews(samples: list[Sample | BadSample], padding: int) -> Batch:
 def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> tuple[dict[str, Loader], Labels]:
     """As build_loaders. `run_dir` keeps the tokenizer, so that a run can be used without its encoder's folder."""
     data, seed = config.data, config.train.seed
-    splits, files = load_reviews(config)
     by_class = config.loss.unmentioned == "class"
-    if labels:
-        aspects, sentiments = labels.aspects, labels.classes[:-1] if by_class else labels.classes
-    else:
-        aspects, sentiments = label_names(splits["train"], data.aspects, data.sentiments, files["train"])
+    names = (labels.aspects, labels.classes[:-1] if by_class else labels.classes) if labels else None
+    splits, files, (aspects, sentiments) = load_reviews(config, names)
     targets = {split: encode_labels(reviews, aspects, sentiments, files[split]) for split, reviews in splits.items()}
+    mentions = (targets["train"] != NOT_MENTIONED).sum(axis=0)
+    log.info("aspects, and training reviews that mention them: %s",
+             ", ".join(f"{name} {count}" for name, count in zip(aspects, mentions)))
     tokenizer = _tokenizer(config, run_dir, trained=labels is not None,
                            texts=(review.text for review in splits["train"]))
     loaders = {}
@@ -134,8 +136,13 @@ def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> 
     return loaders, labels
 
 
-def load_reviews(config: TextConfig) -> tuple[dict[str, list[Review]], dict[str, str]]:
-    """The reviews of each split that the recipe names, and their files; `train` and `val` are always there."""
+def load_reviews(config: TextConfig, names: tuple[list[str], list[str]] | None = None,
+                 ) -> tuple[dict[str, list[Review]], dict[str, str], tuple[list[str], list[str]]]:
+    """The reviews of each split that the recipe names, their files, and the aspects and sentiments.
+
+    `train` and `val` are always there. The names are those given, else the recipe's or the training split's; the
+    other splits may hold no more, and a wide table must have a column for each aspect.
+    """
     data = config.data
     if data.dataset == "demo_reviews":
         if data.root_dir is None:
@@ -144,9 +151,11 @@ def load_reviews(config: TextConfig) -> tuple[dict[str, list[Review]], dict[str,
     tables = annotations(data, root_of(data) if data.root_dir else None)
     if "train" not in tables:
         raise UserError("--train-annotation is missing: give the table of training reviews")
-    splits = {split: read_reviews(path, data.text_column, data.aspects, data.sentiments)
-              for split, path in tables.items()}
     files = {split: str(path) for split, path in tables.items()}
+    asked = names or (data.aspects, data.sentiments)
+    splits = {"train": read_reviews(tables.pop("train"), data.text_column, *asked)}
+    names = names or label_names(splits["train"], *asked, files["train"])
+    splits |= {split: read_reviews(path, data.text_column, *names) for split, path in tables.items()}
     if data.val_fraction and "val" in splits:
         log.warning("--val-fraction %g is not used: there is a validation split", data.val_fraction)
     elif data.val_fraction:
@@ -159,7 +168,7 @@ def load_reviews(config: TextConfig) -> tuple[dict[str, list[Review]], dict[str,
     if not splits.get("val"):
         raise UserError("no validation reviews: give --val-annotation FILE, or --val-fraction 0.1 to hold out "
                         "training reviews")
-    return splits, files
+    return splits, files, names
 
 
 def oversampled(targets: np.ndarray, blank: np.ndarray, power: float) -> np.ndarray:
@@ -186,17 +195,28 @@ def count_labels(targets: np.ndarray, blank: np.ndarray, repeats: np.ndarray | N
 def _tokenizer(config: TextConfig, run_dir: Path, trained: bool, texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """The run's own where it has been trained; else the encoder's, or for `tiny` one made of the training texts."""
     folder, encoder = run_dir / "tokenizer", config.model.encoder
+    if encoder != "tiny" and config.data.benchmark and (not trained or Path(encoder).is_dir()):
+        warn_if_tuned_on(encoder, config.data.benchmark)
     if trained or (run_dir / "checkpoints" / "last.pt").is_file():
-        return load_tokenizer(folder)
+        return load_run_tokenizer(run_dir)
     if encoder == "tiny":
         tokenizer, rows = train_tokenizer(texts, config.model.vocab_size), config.model.vocab_size
     else:
         tokenizer, rows = load_tokenizer(encoder), _embedding_rows(encoder)
-        if config.data.benchmark:
-            warn_if_tuned_on(encoder, config.data.benchmark)
     check_ids_fit(tokenizer, rows, f"--encoder {encoder}")
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def load_run_tokenizer(run_dir: Path) -> PreTrainedTokenizerFast:
+    """
+    Raises:
+        UserError: the run has none.
+    """
+    folder = run_dir / "tokenizer"
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; the run is not whole")
+    return load_tokenizer(folder)
 
 
 def _embedding_rows(encoder: str) -> int:

@@ -1,9 +1,11 @@
 """BERT-like encoders: from a folder, from the hub, or our own small one."""
 
 import logging
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, XLMRobertaConfig
 from transformers.utils import logging as transformers_logging
 
@@ -34,7 +36,8 @@ def load_encoder(name: str, vocab_size: int) -> nn.Module:
     try:
         encoder, about = AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False,
                                                    attn_implementation=ATTENTION)
-    except (OSError, ValueError) as error:  # no such name, no connection, no weights, an architecture not known
+    # No such name, no connection, no weights, an architecture not known; a damaged file; shapes that do not match.
+    except (OSError, ValueError, SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(f"--encoder {name}: {first_line(error)} Give a folder that holds one.") from None
     if lacking := sorted(key for key in about["missing_keys"] if not key.startswith("pooler.")):
         raise UserError(f"--encoder {name}: its files lack {len(lacking)} weights, e.g. {lacking[0]}")

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
-from dataloaders.reviews import encode_labels, label_names
+from dataloaders.reviews import encode_labels
 from dataloaders.text_dataloader import load_reviews
 from utils.errors import UserError
 from utils.recipe import load_config
@@ -63,8 +63,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
     args, flags = parser.parse_known_args()
     config = load_config(args.recipe, flags)
-    splits, files = load_reviews(config)
-    aspects, sentiments = label_names(splits["train"], config.data.aspects, config.data.sentiments, files["train"])
+    splits, files, (aspects, sentiments) = load_reviews(config)
     targets = {split: encode_labels(reviews, aspects, sentiments, files[split]) for split, reviews in splits.items()}
     texts = {split: [review.text for review in reviews] for split, reviews in splits.items()}
     vectors = features().fit(texts["train"])

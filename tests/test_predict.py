@@ -1,13 +1,18 @@
 import csv
 import io
 import json
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from main import main
 from predict import Reader
 from tests.small_reviews import ASPECTS, ROWS, write_recipe, write_table
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,35 @@ def test_a_csv_table_for_each_input_in_a_folder(run, tmp_path, capsys):
     assert rows[0]["text"] == "Pin rất trâu, 5" and rows[0]["BATTERY"] == "Positive"
     assert rows[1]["OTHERS"] == "mentioned" and 0.5 <= float(rows[1]["p(OTHERS)"]) <= 1
     assert (tmp_path / "out" / "b.csv").is_file()
+
+
+@pytest.mark.parametrize("inputs, said", [
+    (["a.txt", "other/a.csv"], "two inputs would be written to"), (["table.csv"], "is an input, and would be written over"),
+])
+def test_no_answer_is_written_over_another_or_over_an_input(run, tmp_path, capsys, inputs, said):
+    (tmp_path / "other").mkdir()
+    for name in inputs:
+        (tmp_path / name).write_text("comment\ngiá rẻ\n", encoding="utf-8")
+    words = [str(tmp_path / name) for name in inputs]
+    assert main(["predict", str(run), *words, "--format", "csv", "--output-dir", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
+    assert all((tmp_path / name).read_text(encoding="utf-8") == "comment\ngiá rẻ\n" for name in inputs)
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(run, tmp_path):
+    (tmp_path / "many.txt").write_text("pin rất trâu\n" * 3000, encoding="utf-8")
+    command = [sys.executable, "main.py", "predict", str(run), str(tmp_path / "many.txt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        first = json.loads(process.stdout.readline())
+        process.stdout.close()
+        error = process.stderr.read().decode()
+    assert first["row"] == 1 and process.returncode == 0 and "Traceback" not in error and "Exception" not in error
+
+
+def test_a_run_without_its_tokenizer(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("tokenizer"))
+    assert main(["predict", str(tmp_path / "run"), "-"]) == 2
+    assert "tokenizer: no such folder; the run is not whole" in capsys.readouterr().err
 
 
 def test_rows_are_read_only_as_they_are_needed(run):

@@ -44,7 +44,7 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
     """One pass in eval mode.
 
     Raises:
-        UserError: no clip could be read.
+        UserError: nothing could be read, or the network's output is not finite.
     """
     was_training = model.training
     model.eval()
@@ -55,6 +55,9 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
             continue
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             output = model(batch.to(device))
+        if not torch.isfinite(output.logits).all():
+            raise UserError(f"{tally.split}: the network's output is not finite, among {', '.join(batch.ids[:8])}; its "
+                            "weights are damaged, or diverged")
         ids += batch.ids
         targets.append(batch.targets)
         for name, parts in kept.items():

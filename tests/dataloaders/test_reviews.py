@@ -205,14 +205,26 @@ def test_a_rare_name_near_a_frequent_one_is_a_misspelling():
 @pytest.mark.parametrize(
     "reviews",
     [
-        many("CAMERA", "CAMRA", 4),  # 0.2 % of the rows
-        many("CAMERA", "CAMRA", 5, 9000),
+        many("CAMERA", "CAMRA", 5, 9000),  # too often for a slip
+        many("ROOMS#QUALITY", "ROOM_AMENITIES#QUALITY", 1),  # alike in one part only
         many("CAMERA", "CARE", 1),  # not near enough
         [*many("CAMERA", "CAMRA", 1, 19), *map(review, range(2000))],  # 18 times as many
     ],
 )
 def test_other_rare_names_are_names(reviews):
     assert len(label_names(reviews)[0]) == 2
+
+
+def test_a_misspelling_is_found_in_a_small_table_and_in_a_part_of_a_name():
+    for right, wrong in (("CAMERA", "CAMRA"), ("ROOMS#QUALITY", "ROOMS#QUALTY")):
+        with pytest.raises(UserError, match=f"'{wrong}', 1 times in 41 rows, looks like a misspelt '{right}'"):
+            label_names(many(right, wrong, 1, 41))
+
+
+def test_a_column_that_is_blank_everywhere_is_no_aspect_unless_it_is_given_as_one(tmp_path):
+    path = table(tmp_path, "text,PIN,notes,X#Y\nx,1,,\ny,0,,\n")
+    assert label_names(read_reviews(path))[0] == ["PIN", "X#Y"]
+    assert read_reviews(path, aspects=["PIN", "notes"])[0].columns == ("PIN", "notes")
 
 
 def test_a_rare_column_of_a_wide_table_is_no_misspelling(tmp_path):

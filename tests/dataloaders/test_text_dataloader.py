@@ -141,6 +141,46 @@ def test_other_aspects_than_the_networks_are_refused(tmp_path):
         build_loaders(config, tmp_path / "run", Labels(["Positive", "Negative", "Neutral"], ["BATTERY", "PRICE", "OTHERS"]))
 
 
+def test_a_wide_table_must_have_a_column_for_each_aspect_of_training(tmp_path):
+    config = configure(tmp_path)
+    (tmp_path / "train.csv").write_text("text,PIN,GIA\npin trâu,1,0\ngiá rẻ,0,1\npin yếu,2,3\n", encoding="utf-8")
+    (tmp_path / "test.csv").write_text("text,PIN,GIA,LOA\npin trâu,1,0,2\n", encoding="utf-8")
+    (tmp_path / "val.csv").write_text("text,PIN,GIA\npin trâu,1,0\n", encoding="utf-8")
+    loaders, labels = build_loaders(config, tmp_path / "run")
+    assert labels.aspects == ["PIN", "GIA"] and next(loaders["test"].epoch(0)).targets.tolist() == [[0, NO]]
+    (tmp_path / "val.csv").write_text("text,PIN\npin trâu,1\n", encoding="utf-8")
+    with pytest.raises(UserError, match="val.csv: no column for aspect 'GIA'"):
+        build_loaders(config, tmp_path / "run")
+
+
+def test_how_often_each_aspect_is_mentioned_is_said(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "camxuc"):
+        build(tmp_path)
+    assert "mention them: BATTERY 4, CAMERA 3, OTHERS 1, PRICE 2" in caplog.text
+
+
+def test_a_split_of_blank_comments_does_not_end_in_a_traceback(tmp_path, caplog):
+    config = configure(tmp_path)
+    write_table(tmp_path / "val.csv", [("", "{BATTERY#Positive};"), (" ", "{PRICE#Positive};")])
+    with caplog.at_level(logging.INFO, "camxuc"):
+        loaders, _ = build_loaders(config, tmp_path / "run")
+    assert "val: 2 reviews, all blank" in caplog.text and len(next(loaders["val"].epoch(0))) == 0
+
+
+def test_a_card_that_names_the_benchmark_warns_in_training_and_again_in_evaluation(tmp_path, caplog):
+    from transformers import XLMRobertaConfig
+
+    build(tmp_path)
+    folder = tmp_path / "run" / "tokenizer"
+    XLMRobertaConfig(vocab_size=300).save_pretrained(folder)
+    (folder / "README.md").write_text("Tuned on UIT-ViSFD.")
+    config = configure(tmp_path, f"--encoder {folder} --benchmark UIT-ViSFD")
+    for labels in (None, Labels(["Positive", "Negative", "Neutral"], ASPECTS, ["OTHERS"])):
+        caplog.clear()
+        build_loaders(config, tmp_path / "other", labels)
+        assert "names UIT-ViSFD" in caplog.text
+
+
 def test_a_trained_runs_tokenizer_is_kept(tmp_path):
     """Whatever the training table holds by then."""
     build(tmp_path)

@@ -70,3 +70,19 @@ def test_the_longest_input_can_be_read_and_no_longer(config, longest):
 def test_a_config_survives_json():
     config = XLMRobertaConfig(**SMALL)
     assert config_of(config.to_dict()).to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "shapes", "bin"])
+def test_damaged_weights_are_one_line(tmp_path, damage):
+    AutoModel.from_config(KINDS[0]).save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    if damage == "shapes":
+        XLMRobertaConfig(**SMALL | dict(hidden_size=16)).save_pretrained(tmp_path)
+    elif damage == "bin":
+        path.unlink()
+        (tmp_path / "pytorch_model.bin").write_bytes(b"no weights")
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\0" * len(content))
+    with pytest.raises(UserError, match=f"--encoder {tmp_path}: "):
+        load_encoder(str(tmp_path), 0)

@@ -100,3 +100,12 @@ def test_no_clip_at_all():
 
 def test_cross_entropy_of_no_cell_at_all_is_0():
     assert Predictions(["a"], torch.tensor([[-1, -2]]), torch.randn(1, 2, 3)).cross_entropy == 0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_output_that_is_not_finite_is_an_error(bad):
+    model = Linear()
+    with torch.no_grad():
+        model.layer.bias.fill_(bad)
+    with pytest.raises(UserError, match="test: the network's output is not finite, among a, b"):
+        predict(model, [batch([3, 1], "ab")], CPU, Tally("test", 2, 0.5))
