@@ -51,7 +51,7 @@ class Trainer:
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
         self.meter, self.tally = Meter(), self._tally("train")
         self.history: list[dict] = []
-        self.best = {"score": -1.0, "epoch": -1}
+        self.best = {"score": -1.0, "cross_entropy": 0.0, "epoch": -1}
         self.said: dict[str, str] = {}
         self.interrupt = Interrupt()
 
@@ -159,8 +159,10 @@ class Trainer:
         self.history.append(row)
         self.epoch, self.batch = self.epoch + 1, 0
         self.meter, self.tally = Meter(), self._tally("train")
-        if scores[self.task.best_by] > self.best["score"]:
-            self.best = {"score": scores[self.task.best_by], "epoch": self.epoch}
+        best = {"score": scores[self.task.best_by], "cross_entropy": scores.get("cross_entropy", 0.0),
+                "epoch": self.epoch}
+        if _rank(best) > _rank(self.best):
+            self.best = best
             checkpoint.save({"model": self.evaluated.state_dict(), **self.best}, self.folder / "best.pt")
         write_history(self.history, self.run_dir / "history.csv")
         self.save()
@@ -244,6 +246,11 @@ class Trainer:
         parts = {"model": self.model, "objective": self.objective, "optimizer": self.optimizer, "scaler": self.scaler,
                  "meter": self.meter, "tally": self.tally}
         return parts if self.averaged is None else parts | {"averaged": self.averaged}
+
+
+def _rank(best: dict) -> tuple[float, float]:
+    """By score; of equal ones the surer weights, or a score that is 0 at first would keep the first of them."""
+    return best["score"], -best["cross_entropy"]
 
 
 def _in_groups(items: Iterable, size: int) -> Iterator[list]:

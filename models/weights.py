@@ -18,7 +18,7 @@ def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> None:
     """Write the weights, with what they decide and what is needed to build the network around them."""
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     about = {"labels": asdict(labels), **model.about()}
-    metadata = {name: json.dumps(value) for name, value in about.items()}
+    metadata = {"about": json.dumps(about)}  # one key: of several safetensors does not keep the order
     (run_dir / FILE).write_bytes(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
 
 
@@ -33,10 +33,10 @@ def read_about(run_dir: Path) -> dict:
         raise UserError(f"{path}: no such file; give the folder of a finished run")
     try:
         with safe_open(path, framework="pt") as file:
-            about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            about = json.loads((file.metadata() or {}).get("about", "null"))
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not the weights of a run: {first_line(error)}") from None
-    if "labels" not in about:
+    if not isinstance(about, dict) or "labels" not in about:
         raise UserError(f"{path}: not the weights of a run: does not say its classes")
     return about
 

@@ -316,7 +316,7 @@ def test_eval_bounds_the_bad_clips_as_it_is_told(finished, caer, tmp_path, capsy
     (root / "CAER/test/Happy/0000.png").write_bytes(b"")
     words = ["eval", str(folder), "--root-dir", str(root), "--max-bad-clips"]
     assert main([*words, "0.1"]) == 2
-    assert "error: test: 1 of 7 clips cannot be read, over --max-bad-clips 0.1" in capsys.readouterr().err
+    assert "error: test: 1 of 7 samples cannot be read, over --max-bad-clips 0.1" in capsys.readouterr().err
     assert main([*words, "0.2"]) == 0
     assert capsys.readouterr().out.startswith("test: 6 clips ")
 

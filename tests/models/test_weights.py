@@ -31,6 +31,15 @@ def test_weights_and_what_is_known_of_them_come_back(tmp_path, labels, about):
     assert Labels(**found.pop("labels")) == labels and found == about
 
 
+def test_the_same_weights_make_the_same_file(tmp_path):
+    """So that two runs can be compared byte for byte."""
+    model, files = Small(quick_gelu=True, encoder={"a": 1, "b": 2}), set()
+    for _ in range(8):
+        save_run_model(model, LABELS[1], tmp_path)
+        files.add((tmp_path / FILE).read_bytes())
+    assert len(files) == 1
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_the_file_is_as_readable_as_any_other(tmp_path, mask):
@@ -55,7 +64,8 @@ def test_a_damaged_file(tmp_path, content):
 
 
 @pytest.mark.parametrize("metadata, said", [
-    (None, "does not say its classes"), ({"quick_gelu": "true"}, "does not say its classes"), ({"format": "pt"}, ""),
+    (None, "does not say its classes"), ({"about": "{}"}, "does not say its classes"),
+    ({"about": "[]"}, "does not say its classes"), ({"format": "pt"}, ""),
 ])
 def test_a_file_of_another_program(tmp_path, metadata, said):
     save_file({"layer.weight": torch.zeros(2, 3)}, tmp_path / FILE, metadata)

@@ -232,6 +232,11 @@ def test_a_key_put_out_of_use_by_a_flag_is_told(recipe, caplog):
     assert caplog.messages == []
 
 
+def test_a_key_that_stands_twice_is_an_error(recipe):
+    with pytest.raises(UserError, match="key 'epochs' stands there twice"):
+        load_config(recipe("epochs: 3\nlr: 0.1\nepochs: 4\n"))
+
+
 def test_another_name_stays_in_use_whatever_the_loss(recipe, caplog):
     config = load_config(recipe("model: text\nencoder: x\nfocal_weight: 0.5\n"), ["--loss-type", "ghm"])
     assert config.loss.classification_weight == 0.5 and caplog.messages == []

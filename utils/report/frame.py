@@ -90,6 +90,7 @@ def percent(value: float | None) -> str:
 
 
 def best_epoch(history: list[dict[str, float]], best_by: str) -> int | None:
-    """The first epoch with the highest validation score: the one whose weights are kept."""
+    """The epoch with the highest validation score, of equal ones the lowest cross entropy: its weights are kept."""
     scored = [row for row in history if f"val_{best_by}" in row]
-    return int(max(scored, key=lambda row: row[f"val_{best_by}"])["epoch"]) if scored else None
+    best = max(scored, key=lambda row: (row[f"val_{best_by}"], -row.get("val_cross_entropy", 0.0)), default=None)
+    return int(best["epoch"]) if best else None

@@ -10,10 +10,11 @@ from utils.run_folder import RunLog
 STAMP = "2026-11-22 10:00:00,123"
 
 
-def test_best_epoch_is_the_first_of_the_highest():
+def test_best_epoch_is_the_highest_and_of_equal_ones_that_of_the_lowest_cross_entropy():
     rows = [{"epoch": 1.0, "val_uar": 0.2, "val_war": 0.9}, {"epoch": 2.0, "val_uar": 0.6, "val_war": 0.8},
             {"epoch": 3.0, "val_uar": 0.6, "val_war": 0.9}]
     assert (best_epoch(rows, "uar"), best_epoch(rows, "war")) == (2, 1)
+    assert best_epoch([row | {"val_cross_entropy": entropy} for row, entropy in zip(rows, (0.1, 0.9, 0.8))], "uar") == 3
     assert best_epoch([{"epoch": 1.0, "loss": 3.0}], "uar") is None
 
 
