@@ -110,12 +110,12 @@ class Reader:
         """Number, text, aspects and note of each row, in order; a blank one has no aspects, and says so."""
         batches = batches_of(rows, self.tokenizer, self.config.model.prefix, self.config.data.max_tokens, batch_size)
         for chunk, notes, batch in batches:
-            found = iter(())
-            if len(batch):
+            found, read = iter(()), set(batch.ids)
+            if read:
                 predictions = predictions_of(self.model, [batch], self.device, Tally("input", len(chunk), 1), self.dtype)
                 found = answers(self.task, predictions)
             for (row, text), note in zip(chunk, notes):
-                yield row, text, next(found) if str(row) in set(batch.ids) else [], note
+                yield row, text, next(found) if str(row) in read else [], note
 
     def write(self, found: Iterator[tuple[int, str, list[dict], str]], file, style: str) -> None:
         """Write each row as soon as it is read, and say at the end how many had a note."""

@@ -22,7 +22,7 @@ log = logging.getLogger("camxuc")
 METADATA = {"index", "id", "no", "no.", "stt", "unnamed: 0", "n_star", "n_stars", "star", "stars", "rating", "ratings",
             "score", "date", "date_time", "datetime", "time", "timestamp", "user", "user_id", "username", "split"}
 ASPECT_SHARE = 0.8  # of a column's cells that must be sentiments; the others are named as errors
-MISSPELT = 5  # mentions from which an aspect is taken as it is
+TAKEN_AS_IT_IS = 5, 0.005  # mentions, and their share of the rows, from which an aspect is no misspelling
 TEXT_WORDS = 3  # words of letters that a cell of free text has, or more
 
 Row = tuple[int, list[str]]  # row number, cells
@@ -179,7 +179,7 @@ def label_names(reviews: Sequence[Review], aspects: Sequence[str] = (), sentimen
 
 def _refuse_misspelt(reviews: Sequence[Review], counts: Counter, columns: list[str], where: str) -> None:
     for name, count in counts.items():
-        if name in columns or count >= MISSPELT:
+        if name in columns or count >= max(TAKEN_AS_IT_IS[0], TAKEN_AS_IT_IS[1] * len(reviews)):
             continue  # a column's name stands once in the file, however rare its mentions
         for other in counts:
             if counts[other] >= 20 * count and _alike(name, other):

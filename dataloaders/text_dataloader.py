@@ -172,10 +172,11 @@ def load_reviews(config: TextConfig, names: tuple[list[str], list[str]] | None =
 
 
 def oversampled(targets: np.ndarray, blank: np.ndarray, power: float) -> np.ndarray:
-    """How often each review (N) is visited: (most frequent / own rarest sentiment) ** power, rounded."""
-    counts = np.bincount(targets[~blank][targets[~blank] >= 0])
+    """How often each review (N) is visited: (most frequent / own rarest sentiment) ** power, rounded; a blank one once."""
+    read = targets[~blank]
+    counts = np.bincount(read[read >= 0], minlength=max(targets.max() + 1, 1)).clip(min=1)
     rarest = np.where(targets >= 0, counts[targets.clip(min=0)], counts.max()).min(axis=1)  # (N,)
-    repeats = np.rint((counts.max() / rarest) ** power).astype(np.int64)
+    repeats = np.where(blank, 1, np.rint((counts.max() / rarest) ** power)).astype(np.int64)
     log.info("oversampling: %d training reviews are drawn %d times an epoch", len(repeats), repeats.sum())
     return repeats
 

@@ -38,7 +38,8 @@ def load_encoder(name: str, vocab_size: int) -> nn.Module:
                                                    attn_implementation=ATTENTION)
     # No such name, no connection, no weights, an architecture not known; a damaged file; shapes that do not match.
     except (OSError, ValueError, SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise UserError(f"--encoder {name}: {first_line(error)} Give a folder that holds one.") from None
+        said = "its weights do not fit its config.json." if "size mismatch" in str(error) else first_line(error)
+        raise UserError(f"--encoder {name}: {said} Give a folder that holds one.") from None
     if lacking := sorted(key for key in about["missing_keys"] if not key.startswith("pooler.")):
         raise UserError(f"--encoder {name}: its files lack {len(lacking)} weights, e.g. {lacking[0]}")
     return _without_pooler(encoder)

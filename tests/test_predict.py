@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,27 @@ def test_a_reader_that_has_enough_ends_it_quietly(run, tmp_path):
         process.stdout.close()
         error = process.stderr.read().decode()
     assert first["row"] == 1 and process.returncode == 0 and "Traceback" not in error and "Exception" not in error
+
+
+def test_each_review_is_answered_as_soon_as_it_is_read(run):
+    """A program that writes a line and waits for the answer gets it."""
+    command = [sys.executable, "main.py", "predict", str(run), "-", "--batch-size", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          cwd=ROOT) as process:
+        for row, text in enumerate(("pin yếu", "giá rẻ"), start=1):
+            process.stdin.write(f"{text}\n".encode())
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            assert (answer["row"], answer["text"]) == (row, text)
+        process.stdin.close()
+
+
+def test_the_prefix_of_the_run_is_put_before_every_review(run):
+    reader, plain = Reader(run), Reader(run)
+    reader.config = replace(reader.config, model=replace(reader.config.model, prefix="giá rẻ "))
+    [(_, text, found, _)] = reader.read(iter([(1, "pin yếu")]), 8)
+    [(_, _, expected, _)] = plain.read(iter([(1, "giá rẻ pin yếu")]), 8)
+    assert text == "pin yếu" and found == expected
 
 
 def test_a_run_without_its_tokenizer(run, tmp_path, capsys):

@@ -114,8 +114,9 @@ class TextLossConfig:
         require(temperature > 0, f"--contrastive-temperature {temperature}: must be positive")
         weights = self.focal_alpha if isinstance(self.focal_alpha, tuple) else ()
         require(min(weights, default=0) >= 0, f"--focal-alpha {' '.join(map(str, weights))}: must not be negative")
-        mentions = self.mention_weight if self.unmentioned == "ignore" else 0
-        require(self.classification_weight + self.contrastive_weight + mentions > 0,
+        require(self.unmentioned != "ignore" or self.mention_weight > 0,
+                "--mention-weight 0: with --unmentioned ignore nothing else learns which aspects are mentioned")
+        require(self.unmentioned == "ignore" or self.classification_weight + self.contrastive_weight > 0,
                 "--classification-weight 0: nothing is left to learn; no other loss has a weight either")
 
 

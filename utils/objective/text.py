@@ -104,5 +104,5 @@ def _mentions(config: TextLossConfig, *_) -> Mentions:
 TERMS: Terms = {
     "cls": (lambda c: c.classification_weight > 0, _sentiments),
     "con": (lambda c: c.contrastive_weight > 0, _contrast),
-    "mention": (lambda c: c.unmentioned == "ignore" and c.mention_weight > 0, _mentions),
+    "mention": (lambda c: c.unmentioned == "ignore", _mentions),
 }

@@ -16,7 +16,7 @@ WRONG = [
         dict(unified_weight=-0.1), dict(unified_weight=1.1), dict(unified_delta=-0.1), dict(unified_delta=1.1),
         dict(unified_gamma=-0.1), dict(unified_gamma=1.1), dict(contrastive_base_weight=-0.1),
         dict(contrastive_base_weight=1.1), dict(contrastive_temperature=0),
-        dict(classification_weight=0, contrastive_weight=0, mention_weight=0),
+        dict(mention_weight=0),
         dict(classification_weight=0, contrastive_weight=0, unmentioned="neutral")]),
     (TextTrainConfig, [dict(lr_encoder=-1), dict(lr_encoder=float("nan")), dict(layer_decay=0), dict(layer_decay=1.1),
                        dict(token_dropout=1), dict(token_dropout=-0.1)]),
@@ -26,7 +26,8 @@ RIGHT = [
     (TextDataConfig, dict(oversample=1)),
     (TextModelConfig, dict(vocab_size=100, head_width=1, projection_width=1, dropout=0, mention_threshold=0.001)),
     (TextModelConfig, dict(mention_threshold=0.999)),
-    (TextLossConfig, dict(classification_weight=0, focal_gamma=0, mention_weight=0, ghm_bins=1, ghm_momentum=0,
+    (TextLossConfig, dict(unmentioned="class", mention_weight=0)),
+    (TextLossConfig, dict(classification_weight=0, focal_gamma=0, ghm_bins=1, ghm_momentum=0,
                           focal_alpha=(0.0, 3.0), contrastive_temperature=1e-6)),
     *((TextLossConfig, dict(unified_weight=edge, unified_delta=edge, unified_gamma=edge, contrastive_base_weight=edge))
       for edge in (0, 1)),

@@ -46,7 +46,6 @@ def parts(report: LossReport) -> dict[str, float]:
     ({}, ["cls", "con", "mention"]),
     (dict(contrastive_weight=0), ["cls", "mention"]),
     (dict(classification_weight=0), ["con", "mention"]),
-    (dict(mention_weight=0), ["cls", "con"]),
     (dict(unmentioned="neutral"), ["cls", "con"]),
     (dict(unmentioned="class"), ["cls", "con"]),
 ])

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -204,3 +205,15 @@ def test_rows_of_predictions_csv(mode):
 def test_a_batch_is_left_as_it_is():
     batch = Batch(torch.zeros(1, 3, dtype=torch.int64), ["r"])
     assert task_of().prepare(batch, None) is batch
+
+
+def test_token_dropout_hides_its_share_and_never_the_first():
+    config = TextConfig()
+    config = replace(config, train=replace(config.train, token_dropout=0.3))
+    mask = torch.ones(400, 26, dtype=torch.int64)
+    mask[:, 21:] = 0
+    batch = Batch(torch.zeros(400, 3, dtype=torch.int64), [str(i) for i in range(400)], tokens=mask + 3, mask=mask)
+    prepared = build_task(config, Labels(["A", "B"], ["x", "y", "z"])).prepare(batch, np.random.default_rng(0))
+    assert (prepared.mask[:, 0] == 1).all() and (prepared.mask[:, 21:] == 0).all()
+    assert 1 - prepared.mask[:, 1:21].float().mean() == pytest.approx(0.3, abs=0.02)
+    assert torch.equal(prepared.tokens, batch.tokens) and (batch.mask[:, :21] == 1).all()
