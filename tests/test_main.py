@@ -45,7 +45,7 @@ OWN = {
 --mention-threshold --head-width --projection-width --loss-type --unmentioned --classification-weight --focal-gamma
 --focal-alpha --ghm-bins --ghm-momentum --unified-weight --unified-delta --unified-gamma --unified-rare
 --contrastive-weight --contrastive-temperature --contrastive-base-weight --mention-weight --lr-encoder
---freeze-embeddings
+--layer-decay --freeze-embeddings --token-dropout
 """.split(),
 }
 FLAGS = {task: BOTH + own for task, own in OWN.items()}
@@ -200,7 +200,7 @@ def test_the_files_agree(finished):
         assert len(of_split) == 7 and all(f"/{split}" in row[1] for row in of_split)
         assert sum(row[2] == row[3] for row in of_split) / 7 == pytest.approx(scores["war"])
     with safe_open(folder / "model.safetensors", "pt") as file:
-        assert json.loads(file.metadata()["labels"])["classes"][:2] == ["Anger", "Disgust"]
+        assert json.loads(file.metadata()["about"])["labels"]["classes"][:2] == ["Anger", "Disgust"]
         best = checkpoint.load(folder / "checkpoints" / "best.pt")["model"]
         assert set(file.keys()) == set(best)
         assert all(torch.equal(file.get_tensor(name), value) for name, value in best.items())
