@@ -112,7 +112,8 @@ class Reader:
         for chunk, notes, batch in batches:
             found, read = iter(()), set(batch.ids)
             if read:
-                predictions = predictions_of(self.model, [batch], self.device, Tally("input", len(chunk), 1), self.dtype)
+                tally = Tally("input", len(chunk), max_bad=1)
+                predictions = predictions_of(self.model, [batch], self.device, tally, self.dtype)
                 found = answers(self.task, predictions)
             for (row, text), note in zip(chunk, notes):
                 yield row, text, next(found) if str(row) in read else [], note

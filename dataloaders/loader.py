@@ -81,7 +81,8 @@ class Loader:
                 _end_workers()
                 raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
             if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
-                raise UserError(f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}") from None
+                said = f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}"
+                raise UserError(said) from None
             raise
 
 

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloaders.label_cells import (LIKENESS, ORDER, cell_sentiment, check_items, is_empty, is_sentiment, meaning,
-                                     split_items, unknown_aspect)
+from dataloaders.label_cells import (
+    LIKENESS,
+    ORDER,
+    cell_sentiment,
+    check_items,
+    is_empty,
+    is_sentiment,
+    meaning,
+    split_items,
+    unknown_aspect,
+)
 from dataloaders.table_rows import log_composed, named_text_column, nearest, no_text_column, read_table
 from utils.errors import UserError
 from utils.structures import NO_POLARITY, NOT_MENTIONED

@@ -172,7 +172,10 @@ def load_reviews(config: TextConfig, names: tuple[list[str], list[str]] | None =
 
 
 def oversampled(targets: np.ndarray, blank: np.ndarray, power: float) -> np.ndarray:
-    """How often each review (N) is visited: (most frequent / own rarest sentiment) ** power, rounded; a blank one once."""
+    """How often each review (N) is visited: (most frequent / own rarest sentiment) ** power, rounded.
+
+    A blank one is visited once, and counts for nothing.
+    """
     read = targets[~blank]
     counts = np.bincount(read[read >= 0], minlength=max(targets.max() + 1, 1)).clip(min=1)
     rarest = np.where(targets >= 0, counts[targets.clip(min=0)], counts.max()).min(axis=1)  # (N,)

@@ -13,8 +13,16 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from dataloaders.lists import read_text
-from dataloaders.sentencepiece_model import (BLANK, BPE, MASK, METASPACE, SPECIAL, framed, from_sentencepiece,
-                                             read_sentencepiece)
+from dataloaders.sentencepiece_model import (
+    BLANK,
+    BPE,
+    MASK,
+    METASPACE,
+    SPECIAL,
+    framed,
+    from_sentencepiece,
+    read_sentencepiece,
+)
 from utils.errors import UserError, first_line
 
 SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "tokenizer.model")

@@ -4,8 +4,8 @@ import logging
 from pickle import UnpicklingError
 
 import torch
-from torch import nn
 from safetensors import SafetensorError
+from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, XLMRobertaConfig
 from transformers.utils import logging as transformers_logging
 

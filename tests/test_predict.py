@@ -96,7 +96,8 @@ def test_a_csv_table_for_each_input_in_a_folder(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("inputs, said", [
-    (["a.txt", "other/a.csv"], "two inputs would be written to"), (["table.csv"], "is an input, and would be written over"),
+    (["a.txt", "other/a.csv"], "two inputs would be written to"),
+    (["table.csv"], "is an input, and would be written over"),
 ])
 def test_no_answer_is_written_over_another_or_over_an_input(run, tmp_path, capsys, inputs, said):
     (tmp_path / "other").mkdir()
@@ -160,7 +161,8 @@ def test_rows_are_read_only_as_they_are_needed(run):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["absent.csv"], "absent.csv"), (["-", "--colour"], "unrecognized arguments: --colour"), (["--format", "csv"], "INPUT"),
+    (["absent.csv"], "absent.csv"), (["-", "--colour"], "unrecognized arguments: --colour"),
+    (["--format", "csv"], "INPUT"),
     (["-", "--batch-size", "0"], "--batch-size 0"), (["-", "--format", "xml"], "xml"),
     (["-", "--device", "abacus"], "--device abacus"),
 ])

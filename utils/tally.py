@@ -37,8 +37,8 @@ class Tally:
             self.bad[clip] = reason
         if len(self.bad) > self.max_bad * self.size:
             clip, reason = next(iter(self.bad.items()))
-            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over --max-bad-clips "
-                            f"{self.max_bad:g}; e.g. {clip}: {reason}")
+            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over "
+                            f"--max-bad-clips {self.max_bad:g}; e.g. {clip}: {reason}")
 
     def shares(self) -> dict[str, float]:
         """Share of the samples seen that each note is true of."""

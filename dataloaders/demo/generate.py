@@ -4,7 +4,6 @@ import csv
 import json
 import multiprocessing
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from dataloaders.demo.clip import draw_clip
 from dataloaders.demo.expression import CLASSES
 from dataloaders.demo.identity import draw_identity
+from dataloaders.generated import write_once
 from utils.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -67,23 +67,8 @@ def generate_demo(root: Path, seed: int = 0, size: DemoSize = DemoSize(), worker
     Raises UserError if `size` cannot be met, or if `root` holds anything else.
     """
     _check(seed, size)
-    root = Path(root)
-    manifest = json.dumps({"version": _VERSION, "seed": seed, **asdict(size)}, indent=1)
-    if _is_complete(root, manifest):
-        return
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UserError(
-            f"{root} exists and is not the demo data of seed {seed}: remove it or name another folder"
-        )
-    root.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = root.parent / f".{root.name}.{os.getpid()}.partial"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of an earlier process that had this number and was killed
-    try:
-        _write(unfinished, seed, size, workers or os.cpu_count() or 1)
-        (unfinished / MANIFEST).write_text(manifest)
-        _publish(unfinished, root, manifest)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    manifest = {"version": _VERSION, "seed": seed, **asdict(size)}
+    write_once(Path(root), MANIFEST, "demo data", manifest, partial(_write, seed=seed, size=size, workers=workers or os.cpu_count() or 1))
 
 
 def _check(seed: int, size: DemoSize) -> None:
@@ -98,19 +83,6 @@ def _check(seed: int, size: DemoSize) -> None:
     if size.frames < 2 or min(size.width, size.height) < 48 or size.width % 2 or size.height % 2:
         raise UserError(f"demo data: {size.frames} frames of {size.width}x{size.height}; "
                         "needs at least 2 frames and even sides of 48 pixels or more")  # fmt: skip
-
-
-def _is_complete(root: Path, manifest: str) -> bool:
-    path = root / MANIFEST
-    return path.is_file() and path.read_text() == manifest
-
-
-def _publish(unfinished: Path, root: Path, manifest: str) -> None:
-    try:
-        os.replace(unfinished, root)
-    except OSError:
-        if not _is_complete(root, manifest):  # else another process was faster, with the same data
-            raise
 
 
 def _write(folder: Path, seed: int, size: DemoSize, workers: int) -> None:

@@ -1,11 +1,9 @@
 """Writes the demo reviews as train.csv, val.csv and test.csv in UIT-ViSFD's format."""
 
 import csv
-import json
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from dataloaders.demo_reviews.frames import FRAMES
 from dataloaders.demo_reviews.review import Draft, compose, review_row
 from dataloaders.demo_reviews.typing_habits import without_marks
+from dataloaders.generated import write_once
 from utils.errors import UserError
 
 MANIFEST = "demo_reviews.json"
@@ -39,23 +38,8 @@ def generate_reviews(folder: Path, seed: int = 0, size: ReviewSize = ReviewSize(
     Raises UserError if `size` cannot be met, or if `folder` holds anything else.
     """
     _check(seed, size)
-    folder = Path(folder)
-    manifest = json.dumps({"version": _VERSION, "seed": seed, **asdict(size)}, indent=1)
-    if _is_complete(folder, manifest):
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(
-            f"{folder} exists and is not the demo reviews of seed {seed}: remove it or name another folder"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.parent / f".{folder.name}.{os.getpid()}.partial"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of an earlier process that had this number and was killed
-    try:
-        _write(unfinished, seed, size)
-        (unfinished / MANIFEST).write_text(manifest)
-        _publish(unfinished, folder, manifest)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    manifest = {"version": _VERSION, "seed": seed, **asdict(size)}
+    write_once(Path(folder), MANIFEST, "demo reviews", manifest, partial(_write, seed=seed, size=size))
 
 
 def _check(seed: int, size: ReviewSize) -> None:
@@ -64,19 +48,6 @@ def _check(seed: int, size: ReviewSize) -> None:
     for split, count in asdict(size).items():
         if not 1 <= count <= 50_000:
             raise UserError(f"demo reviews, {split}: {count} reviews; give 1 to 50000")
-
-
-def _is_complete(folder: Path, manifest: str) -> bool:
-    path = folder / MANIFEST
-    return path.is_file() and path.read_text() == manifest
-
-
-def _publish(unfinished: Path, folder: Path, manifest: str) -> None:
-    try:
-        os.replace(unfinished, folder)
-    except OSError:
-        if not _is_complete(folder, manifest):  # else another process was faster, with the same data
-            raise
 
 
 def _write(folder: Path, seed: int, size: ReviewSize) -> None:

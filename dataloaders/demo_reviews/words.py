@@ -130,7 +130,8 @@ GOOD, BAD = _split("tốt|ổn|ok|tuyệt"), _split("tệ|chán|dở|kém")
 # {} stands for an adjective or a mishap. The lists of both polarities are nearly the same, so that none tells it.
 _INTENSE = _split("{}|{}|rất {}|quá {}|cực {}|{} lắm|{} thật|{} ghê|{} dã man|vẫn {}")
 _NOT_BAD = _split("không hề {}|không {} chút nào|chẳng {} tí nào|đâu có {}|không {}")
-_NOT_GOOD = _split("không hề {}|không {} chút nào|chẳng {} tí nào|đâu có {}|không {}|chưa {}|không {} lắm|không được {}")
+_NOT_GOOD = (*_split("không hề {}|không {} chút nào|chẳng {} tí nào|đâu có {}|không {}"),
+             *_split("chưa {}|không {} lắm|không được {}"))
 _NO_FAULT = _split("không {}|chưa thấy {}|không thấy {}|không hề {}|chưa {} lần nào|chẳng {} bao giờ|đâu có {}")
 _FAULT = _split("hay {}|cứ {} hoài|liên tục {}|lâu lâu lại {}|có lúc {}|{} suốt|vẫn {}|mới mấy hôm đã {}")
 _BETWEEN = _split("không {} mà cũng không {}|không quá {} nhưng cũng không {}")

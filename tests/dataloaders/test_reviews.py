@@ -217,7 +217,8 @@ def test_other_rare_names_are_names(reviews):
 
 def test_a_misspelling_is_found_in_a_small_table_and_in_a_part_of_a_name():
     for right, wrong, count, rows in (("CAMERA", "CAMRA", 1, 41), ("ROOMS#QUALITY", "ROOMS#QUALTY", 6, 1606)):
-        with pytest.raises(UserError, match=f"'{wrong}', {count} times in {rows} rows, looks like a misspelt '{right}'"):
+        said = f"'{wrong}', {count} times in {rows} rows, looks like a misspelt '{right}'"
+        with pytest.raises(UserError, match=said):
             label_names(many(right, wrong, count, rows))
 
 

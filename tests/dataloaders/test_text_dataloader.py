@@ -71,7 +71,8 @@ def test_blank_comments_are_left_out_and_named(tmp_path):
     write_table(tmp_path / "train.csv", [*ROWS, ("", "{BATTERY#Positive};"), (" \t ", "{PRICE#Neutral};")])
     loaders, labels = build_loaders(config, tmp_path / "run")
     batches = list(loaders["train"].epoch(0))
-    assert sorted(bad for batch in batches for bad in batch.bad) == [("10", "a blank comment"), ("9", "a blank comment")]
+    bad = sorted(bad for batch in batches for bad in batch.bad)
+    assert bad == [("10", "a blank comment"), ("9", "a blank comment")]
     assert sum(map(len, batches)) == len(ROWS) and labels.counts == [4, 3, 2]
 
 
@@ -143,7 +144,8 @@ def test_what_is_missing_is_named(tmp_path, flags, said):
 def test_other_aspects_than_the_networks_are_refused(tmp_path):
     config = configure(tmp_path)
     with pytest.raises(UserError, match="CAMERA"):
-        build_loaders(config, tmp_path / "run", Labels(["Positive", "Negative", "Neutral"], ["BATTERY", "PRICE", "OTHERS"]))
+        build_loaders(config, tmp_path / "run",
+                      Labels(["Positive", "Negative", "Neutral"], ["BATTERY", "PRICE", "OTHERS"]))
 
 
 def test_a_wide_table_must_have_a_column_for_each_aspect_of_training(tmp_path):

@@ -39,7 +39,8 @@ def test_shapes_and_the_projection_in_training_only(pooling):
     assert model.eval()(batch()).projection is None
     assert reader(pooling, mentions=False)(batch()).mention is None
     without = reader(pooling, contrasts=False).train()
-    assert without(batch()).projection is None and not any("projection" in name for name, _ in without.named_parameters())
+    names = [name for name, _ in without.named_parameters()]
+    assert without(batch()).projection is None and not any("projection" in name for name in names)
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "aspect"])

@@ -59,7 +59,8 @@ def test_an_encoders_lower_layers_learn_slower():
     assert depth_factors(names, 0.5) == factors and depth_factors(names, 1.0) == [1.0] * 5
     assert depth_factors(["head.weight"], 0.5) == [1.0] and depth_factors([], 0.5) == []
     parameters = [nn.Parameter(torch.zeros(2, 2) if name.endswith("weight") else torch.zeros(2)) for name in names]
-    optimizer = build_optimizer(TextTrainConfig(lr_encoder=0.8, layer_decay=0.5), {"encoder": list(zip(names, parameters))})
+    config = TextTrainConfig(lr_encoder=0.8, layer_decay=0.5)
+    optimizer = build_optimizer(config, {"encoder": list(zip(names, parameters))})
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert [rates[id(p)] for p in parameters] == pytest.approx([0.8 * factor for factor in factors])
     assert all(group["lr"] == group["full_lr"] and group["name"] == "encoder" for group in optimizer.param_groups)

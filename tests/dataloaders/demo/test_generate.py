@@ -166,13 +166,3 @@ def test_impossible_sizes_are_errors(tmp_path, change):
 def test_negative_seed_is_an_error(tmp_path):
     with pytest.raises(UserError, match="-1"):
         generate_demo(tmp_path / "data", seed=-1)
-
-
-def test_the_slower_of_two_processes_keeps_what_the_faster_wrote(root, tmp_path):
-    (tmp_path / "partial").mkdir()
-    (tmp_path / "partial" / "demo.json").write_text("{}")
-    before = (root / "demo.json").read_text()
-    module._publish(tmp_path / "partial", root, before)
-    with pytest.raises(OSError):
-        module._publish(tmp_path / "partial", root, "{}")
-    assert (root / "demo.json").read_text() == before

@@ -209,26 +209,6 @@ def test_other_reviews_and_foreign_folders_are_not_overwritten(tmp_path):
     assert (tmp_path / "mine" / "train.csv").read_text() == "thesis"
 
 
-def test_interrupted_writing_leaves_nothing_and_can_be_repeated(tmp_path, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "_publish", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            _small(tmp_path / "data")
-    assert list(tmp_path.iterdir()) == []
-    assert len(list(_small(tmp_path / "data").iterdir())) == 4
-
-
-def test_the_slower_of_two_processes_keeps_what_the_faster_wrote(tmp_path):
-    manifest = (_small(tmp_path / "data") / module.MANIFEST).read_text()
-    (tmp_path / "partial").mkdir()
-    module._publish(tmp_path / "partial", tmp_path / "data", manifest)
-    with pytest.raises(OSError):
-        module._publish(tmp_path / "partial", tmp_path / "data", "{}")
-    assert (tmp_path / "data" / module.MANIFEST).read_text() == manifest
-
 
 @pytest.mark.parametrize("change", [dict(train=0), dict(val=-1), dict(test=50_001)])
 def test_impossible_sizes_are_errors(tmp_path, change):
