@@ -5,7 +5,6 @@ from itertools import islice
 
 from transformers import PreTrainedTokenizerFast
 
-from dataloaders.loader import BadSample
 from dataloaders.text_dataloader import Sample, collate_reviews, tokenize
 from utils.structures import Batch
 
@@ -20,6 +19,5 @@ def batches_of(rows: Iterable[tuple[int, str]], tokenizer: PreTrainedTokenizerFa
         ids, lengths = tokenize(tokenizer, [text for _, text in chunk], prefix, max_tokens)
         notes = [BLANK if not text.strip() else CUT if length > max_tokens else ""
                  for (_, text), length in zip(chunk, lengths)]
-        samples = [BadSample(str(row), note) if note == BLANK else Sample(str(row), [], tokens)
-                   for (row, _), note, tokens in zip(chunk, notes, ids)]
+        samples = [Sample(str(row), [], tokens) for (row, _), note, tokens in zip(chunk, notes, ids) if note != BLANK]
         yield chunk, notes, collate_reviews(samples, tokenizer.pad_token_id)
