@@ -68,7 +68,8 @@ def generate_demo(root: Path, seed: int = 0, size: DemoSize = DemoSize(), worker
     """
     _check(seed, size)
     manifest = {"version": _VERSION, "seed": seed, **asdict(size)}
-    write_once(Path(root), MANIFEST, "demo data", manifest, partial(_write, seed=seed, size=size, workers=workers or os.cpu_count() or 1))
+    write = partial(_write, seed=seed, size=size, workers=workers or os.cpu_count() or 1)
+    write_once(Path(root), MANIFEST, "demo data", manifest, write)
 
 
 def _check(seed: int, size: DemoSize) -> None:
