@@ -115,7 +115,7 @@ def changed_for_eval(trained: Config, config: Config) -> list[str]:
     for key in changed:
         of_data = hasattr(config.data, key) and key != "streams"
         if not of_data and key not in ("mirror", "mention_threshold", "use_amp", "amp_dtype"):
-            raise UserError(f"eval {flag(key)}: the run was trained with {then[key]}, and its weights go with that")
+            raise UserError(f"eval {flag(key)}: the run was trained with {then.get(key)}, and its weights go with that")
     return changed
 
 
@@ -134,8 +134,10 @@ COMMANDS = {"train": train, "eval": evaluate, "predict": predict}
 
 
 def main(words: list[str]) -> int:
-    asks = words[:1] != ["train"] and {"-h", "--help"} & set(words)  # `train` lists its flags itself
-    if asks or len(words) < 2 or words[0] not in COMMANDS or words[1].startswith("-"):
+    named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
+    lists_flags = named and words[0] in ("train", "predict")
+    asks = not lists_flags and {"-h", "--help"} & set(words)
+    if asks or not named:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
         return 0 if asks else 2
     try:

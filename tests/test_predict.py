@@ -173,6 +173,14 @@ def test_a_wrong_command_is_one_line(run, words, said, capsys, monkeypatch):
     assert error.startswith("error: ") and said in error
 
 
+def test_help_lists_the_flags(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(tmp_path), "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and all(name in said for name in ("INPUT", "--format", "--output-dir", "--batch-size"))
+    assert main(["predict", "--help"]) == 0 and "main.py predict RUN INPUT..." in capsys.readouterr().out
+
+
 def test_a_folder_that_is_no_run(tmp_path, capsys):
     assert main(["predict", str(tmp_path), "-"]) == 2
     assert f"{tmp_path}: no run" in capsys.readouterr().err
