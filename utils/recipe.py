@@ -38,7 +38,7 @@ def load_config(recipe: str, flags: list[str] = ()) -> Config:
     config = _parse(_words(settings, CONFIGS[task], path), CONFIGS[task](recipe=path.stem), where=str(path))
     if idle := config.unused().keys() & settings.keys():
         raise UserError(f"{path}: {_idle(idle, config)}")
-    return _add_flags(list(flags), config, set(settings))
+    return _add_flags(list(flags), config, set(settings)).settled()
 
 
 def _add_flags(flags: list[str], config: Config, in_file: set[str]) -> Config:

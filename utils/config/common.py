@@ -84,7 +84,8 @@ class TrainConfig:
 
     def __post_init__(self):
         at_least(self, epochs=1, accumulate=1)
-        rates = [f.name for f in dataclasses.fields(self) if f.name.startswith("lr")]
+        rates = [f.name for f in dataclasses.fields(self)
+                 if f.name.startswith("lr") and getattr(self, f.name) != "auto"]
         not_negative(self, *rates, "weight_decay", "warmup_epochs", "gamma", "grad_clip", "early_stop", "save_every",
                      "seed")
         require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
@@ -102,6 +103,10 @@ class Config:
     def unused(self) -> dict[str, str]:
         """Settings that do nothing beside the others, and why: {key: "used with --loss-type focal only"}."""
         return {}
+
+    def settled(self) -> "Config":
+        """Itself, with whatever the recipe leaves to other settings."""
+        return self
 
     @classmethod
     def sections(cls) -> dict[str, type]:

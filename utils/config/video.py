@@ -1,43 +1,19 @@
 """Settings of the video task."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from utils.config.checks import at_least, not_negative, require
-from utils.config.common import Config, DataConfig, TrainConfig
+from utils.config.clips import ClipDataConfig, ClipModelConfig
+from utils.config.common import Config, TrainConfig
 
 
 @dataclass(frozen=True)
-class VideoDataConfig(DataConfig):
-    """Where clips come from, and how they are cut and augmented."""
+class VideoDataConfig(ClipDataConfig):
+    """How training clips are augmented and drawn."""
 
-    dataset: Literal["caer", "caer_s", "raer", "daisee", "fer2013", "demo"] = "caer"
-    """Layout and classes of the data set."""
-    target: str = "Engagement"
-    """DAiSEE: the column that is learned."""
-    bounding_box_face: Path | None = None
-    """JSON file of face boxes."""
-    bounding_box_body: Path | None = None
-    """JSON file of body boxes."""
-    streams: Literal["both", "face"] = "both"
-    """Face and context, or the face alone."""
-    missing_box: Literal["centre", "full", "error"] = "centre"
-    """Face stream of a clip without a box: centre crop, full frame, or `error`, which leaves the clip out as bad."""
-    centre_crop: float = 0.7
-    """Side of the centre crop, as a share of the frame's shorter side."""
-    box_margin: float = 0.2
-    """Widening of a face box on each side, as a share of its size."""
-    crop_body: bool = False
-    """Context stream: cut to the body box instead of the whole frame."""
-    num_segments: int = 8
-    """TSN: segments that a clip is divided into."""
-    duration: int = 1
-    """TSN: successive frames taken from each segment."""
-    image_size: int = 224
-    """Side of the square frames that the network sees, in pixels."""
     augment: float = 1.0
     """Strength of the training augmentation; 0 is none."""
     random_erasing: float = 0.0
@@ -49,24 +25,16 @@ class VideoDataConfig(DataConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
-        at_least(self, num_segments=1, duration=1, image_size=16)
-        not_negative(self, "box_margin", "augment", "sampler_power")
+        not_negative(self, "augment", "sampler_power")
         require(0 <= self.random_erasing <= 1, f"--random-erasing {self.random_erasing}: must be in [0, 1]")
-        require(not (self.crop_body and not self.bounding_box_body),
-                "--crop-body needs --bounding-box-body FILE")
 
 
 @dataclass(frozen=True)
-class VideoModelConfig:
-    """The networks."""
+class VideoModelConfig(ClipModelConfig):
+    """The prompts, and how clips are compared with them."""
 
     model: Literal["video"] = "video"
     """Kind of network."""
-    clip_model: str = "ViT-B-16"
-    """An open_clip model name, or `tiny` or `small48`, our own."""
-    clip_pretrained: str = "openai"
-    """A pretrained tag of open_clip, a checkpoint file, or `none` for random weights."""
     text_type: Literal["class_names", "class_names_with_context", "class_descriptor", "prompt_ensemble"] = (
         "class_descriptor"
     )
@@ -79,24 +47,14 @@ class VideoModelConfig:
     """Own context tokens for every class, or one set shared by all."""
     contexts_init: str = ""
     """Words that the context tokens start from; random if empty."""
-    adapter_ratio: int = 4
-    """Bottleneck of the adapter: feature width / hidden width."""
-    temporal_layers: int = 1
-    """Depth of the temporal transformer."""
-    temporal_heads: int = 8
-    """Attention heads of the temporal transformer."""
-    temporal_pool: Literal["cls", "attention"] = "cls"
-    """How frames become one feature: class token or attention pooling."""
-    dropout: float = 0.1
-    """In the adapter and the temporal transformer."""
     temperature: float = 0.01
     """Logits are cosine similarities divided by it."""
     mirror: bool = False
     """At evaluation, a clip's feature is the mean of its own and its mirror image's."""
 
     def __post_init__(self):
-        at_least(self, contexts_number=1, adapter_ratio=1, temporal_layers=1, temporal_heads=1)
-        require(0 <= self.dropout < 1, f"--dropout {self.dropout}: must be in [0, 1)")
+        super().__post_init__()
+        at_least(self, contexts_number=1)
         require(self.temperature > 0, f"--temperature {self.temperature}: must be positive")
 
 

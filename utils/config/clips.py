@@ -1,0 +1,75 @@
+"""Settings of every task that looks at clips: where they come from, and the encoder that makes a feature of one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from utils.config.checks import at_least, not_negative, require
+from utils.config.common import DataConfig
+
+
+@dataclass(frozen=True)
+class ClipDataConfig(DataConfig):
+    """Where clips come from, and how they are cut."""
+
+    dataset: Literal["caer", "caer_s", "raer", "daisee", "fer2013", "demo", "digits"] = "caer"
+    """Layout and classes of the data set."""
+    target: str = "Engagement"
+    """DAiSEE: the column that is learned."""
+    bounding_box_face: Path | None = None
+    """JSON file of face boxes."""
+    bounding_box_body: Path | None = None
+    """JSON file of body boxes."""
+    streams: Literal["both", "face"] = "both"
+    """Face and context, or the face alone."""
+    missing_box: Literal["centre", "full", "error"] = "centre"
+    """Face stream of a clip without a box: centre crop, full frame, or `error`, which leaves the clip out as bad."""
+    centre_crop: float = 0.7
+    """Side of the centre crop, as a share of the frame's shorter side."""
+    box_margin: float = 0.2
+    """Widening of a face box on each side, as a share of its size."""
+    crop_body: bool = False
+    """Context stream: cut to the body box instead of the whole frame."""
+    num_segments: int = 8
+    """TSN: segments that a clip is divided into."""
+    duration: int = 1
+    """TSN: successive frames taken from each segment."""
+    image_size: int = 224
+    """Side of the square frames that the network sees, in pixels."""
+    label_fraction: float = 1.0
+    """Share of the training labels that may be used, as many of each class, at least one; drawn by the seed."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
+        require(0 < self.label_fraction <= 1, f"--label-fraction {self.label_fraction}: must be in (0, 1]")
+        at_least(self, num_segments=1, duration=1, image_size=16)
+        not_negative(self, "box_margin")
+        require(not (self.crop_body and not self.bounding_box_body),
+                "--crop-body needs --bounding-box-body FILE")
+
+
+@dataclass(frozen=True)
+class ClipModelConfig:
+    """The encoder of clips: image tower, adapter, fusion and temporal transformer."""
+
+    clip_model: str = "ViT-B-16"
+    """An open_clip model name; `tiny` or `small48`, our own; or `timm/NAME`, a tower of timm."""
+    clip_pretrained: str = "openai"
+    """A pretrained tag of open_clip, a checkpoint file, or `none` for random weights."""
+    init_from: Path | None = None
+    """A finished run, of either kind, whose encoder this one starts from."""
+    adapter_ratio: int = 4
+    """Bottleneck of the adapter: feature width / hidden width."""
+    temporal_layers: int = 1
+    """Depth of the temporal transformer."""
+    temporal_heads: int = 8
+    """Attention heads of the temporal transformer."""
+    temporal_pool: Literal["cls", "attention"] = "cls"
+    """How frames become one feature: class token or attention pooling."""
+    dropout: float = 0.1
+    """In the adapter and the temporal transformer."""
+
+    def __post_init__(self):
+        at_least(self, adapter_ratio=1, temporal_layers=1, temporal_heads=1)
+        require(0 <= self.dropout < 1, f"--dropout {self.dropout}: must be in [0, 1)")
