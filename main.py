@@ -1,7 +1,7 @@
 """CamXuc: learn emotion in video with CLIP, and aspect sentiment in reviews.
 
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
-    python main.py eval RUN [--split test] [flags]  score a run's best weights
+    python main.py eval RUN [--split test] [flags]  score a run's best weights; --probe linear|knn its frozen features
     python main.py predict RUN INPUT... [flags]     read reviews; INPUT is a table, a .txt with a review a line, or -
 
 `python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict.
@@ -18,12 +18,14 @@ import torch
 from dataloaders import build_loaders
 from models import build_model, load_run_model, save_run_model
 from predict import predict
+from probe import probe, probe_table
 from trainer import Trainer
-from utils.config import Config, flag
+from utils.config import Config, SimclrConfig, flag
 from utils.errors import UserError
 from utils.objective import build_objective
 from utils.precision import choose_device, choose_precision
 from utils.prediction import predict as predictions_of
+from utils.probe import PROBES
 from utils.recipe import load_config, save_config
 from utils.report import write_report
 from utils.results import read_metrics, summarise, write_metrics, write_predictions
@@ -66,12 +68,16 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
     predictions = {split: result[0] for split, result in results.items()}
+    last = list(results)[-1]
+    if isinstance(trainer.config, SimclrConfig):
+        rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
+        metrics[last]["probes"] = {"linear": rows}
+        log.info("%s", probe_table(rows, "linear", last))
     write_metrics(metrics, run_dir / "metrics.json")
     write_predictions(predictions, trainer.task, run_dir / "predictions.csv")
     save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
     for split, scores in metrics.items():
         log.info("%s", trainer.task.describe(split, scores))
-    last = list(results)[-1]
     shown = trainer.loaders[last].examples(trainer.task.worth_showing(predictions[last]))
     log.info("report: %s", write_report(run_dir, trainer.task, predictions[last], shown))
 
@@ -79,7 +85,7 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
 def evaluate(run: str, flags: list[str]) -> None:
     """Score a run's best weights on a split. Scores of the run's own data go into its metrics.json too."""
     run_dir = Path(run)
-    split, flags = take_split(flags)
+    split, kind, flags = take_own_flags(flags)
     if not (run_dir / "config.yaml").is_file():
         raise UserError(f"{run}: no run; `eval` takes the folder of one, with its config.yaml")
     trained = load_config(str(run_dir / "config.yaml"))
@@ -87,6 +93,12 @@ def evaluate(run: str, flags: list[str]) -> None:
     changed = changed_for_eval(trained, config)
     metrics = read_metrics(run_dir / "metrics.json")
     model, labels = load_run_model(run_dir, config)
+    if kind:
+        rows = probe(config, run_dir, model, labels, split, kind)
+        print(probe_table(rows, kind, split))
+        of_split = metrics.get(split, {})
+        keep(metrics | {split: of_split | {"probes": of_split.get("probes", {}) | {kind: rows}}}, run_dir, changed)
+        return
     loaders, _ = build_loaders(config, run_dir, labels)
     if split not in loaders:
         raise UserError(f"{run}: its recipe has no {split} split")
@@ -98,10 +110,15 @@ def evaluate(run: str, flags: list[str]) -> None:
     scores = summarise(predictions, tally, task)
     print(tally)
     print(task.describe(split, scores))
+    keep(metrics | {split: metrics.get(split, {}) | scores}, run_dir, changed)
+
+
+def keep(metrics: dict, run_dir: Path, changed: list[str]) -> None:
+    """Scores of the run's own data go into its metrics.json."""
     if changed:
         print(f"not written to metrics.json: {', '.join(map(flag, changed))} differ from the run's own")
     else:
-        write_metrics(metrics | {split: scores}, run_dir / "metrics.json")
+        write_metrics(metrics, run_dir / "metrics.json")
 
 
 def changed_for_eval(trained: Config, config: Config) -> list[str]:
@@ -119,15 +136,16 @@ def changed_for_eval(trained: Config, config: Config) -> list[str]:
     return changed
 
 
-def take_split(flags: list[str]) -> tuple[str, list[str]]:
-    """The value of --split, and the flags without it."""
+def take_own_flags(flags: list[str]) -> tuple[str, str | None, list[str]]:
+    """The values of --split and --probe, and the flags without them."""
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False, add_help=False)
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    parser.add_argument("--probe", choices=tuple(PROBES))
     try:
         chosen, rest = parser.parse_known_args(flags)
     except argparse.ArgumentError as error:
         raise UserError(f"eval: {error}") from None
-    return chosen.split, rest
+    return chosen.split, chosen.probe, rest
 
 
 COMMANDS = {"train": train, "eval": evaluate, "predict": predict}

@@ -8,10 +8,11 @@ from torch import nn
 from models.aspects import ReviewReader
 from models.clip import load_clip
 from models.recogniser import VideoRecogniser
+from models.simclr import SimCLR
 from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
 from models.texts import class_texts
-from models.weights import load_weights, read_about, save_run_model
-from utils.config import Config, TextConfig, VideoConfig
+from models.weights import load_part, load_weights, read_about, save_run_model
+from utils.config import Config, SimclrConfig, TextConfig, VideoConfig
 from utils.errors import UserError
 from utils.seeding import INITIAL, seed_torch
 from utils.structures import Labels
@@ -23,21 +24,47 @@ log = logging.getLogger("camxuc")
 FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen to learn in some 30 epochs
 
 
-def video(config: VideoConfig, labels: Labels, about: dict) -> VideoRecogniser:
+def _clip(config: VideoConfig | SimclrConfig, about: dict) -> nn.Module:
+    """Without weights of its own where those of a run are to be loaded, its own or another's."""
+    start = config.model.init_from
+    about = about or (read_about(start) if start else {})
     pretrained = "none" if about else config.model.clip_pretrained
-    if not about and pretrained == "none" and config.train.lr_image_encoder < FROM_SCRATCH:
+    return load_clip(config.model.clip_model, pretrained, config.data.image_size, about.get("quick_gelu", False))
+
+
+def _started(model: nn.Module, config: VideoConfig | SimclrConfig, about: dict) -> nn.Module:
+    """With the encoder of --init-from, unless its own weights are to be loaded."""
+    if (run := config.model.init_from) and not about:
+        load_part(model, "video", run)
+        model.meet_keys()
+        log.info("encoder from %s", run)
+    return model
+
+
+def video(config: VideoConfig, labels: Labels, about: dict) -> VideoRecogniser:
+    untrained = config.model.clip_pretrained == "none" and not config.model.init_from
+    if not about and untrained and config.train.lr_image_encoder < FROM_SCRATCH:
         log.warning("--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder %g; "
                     "configs/demo.yaml has settings that do", config.train.lr_image_encoder)
-    clip = load_clip(config.model.clip_model, pretrained, config.data.image_size, about.get("quick_gelu", False))
-    return VideoRecogniser(
-        clip,
+    return _started(VideoRecogniser(
+        _clip(config, about),
         class_texts(labels.classes, config.model.text_type),
         config.model,
         two_streams=config.data.streams == "both",
         keys=config.loss.moco_keys if config.loss.use_moco and config.loss.lambda_moco else "none",
         momentum=config.loss.moco_m,
         trainable_image=config.train.lr_image_encoder > 0,
-    )
+    ), config, about)
+
+
+def simclr(config: SimclrConfig, labels: Labels, about: dict) -> SimCLR:
+    return _started(SimCLR(
+        _clip(config, about),
+        config.model,
+        config.loss.projection_width,
+        two_streams=config.data.streams == "both",
+        momentum=config.loss.moco_m if config.loss.ssl == "moco" else None,
+    ), config, about)
 
 
 def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
@@ -55,7 +82,7 @@ def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
     )
 
 
-MODELS = {"video": video, "text": text}
+MODELS = {"video": video, "text": text, "simclr": simclr}
 
 
 def build_model(config: Config, labels: Labels, about: dict | None = None) -> nn.Module:

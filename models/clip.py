@@ -12,7 +12,7 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
-import models.towers  # noqa: F401  (registers our own image towers with timm)
+from models.towers import TimmTower  # the import registers our own image towers with timm, too
 from utils.errors import UserError, first_line
 
 log = logging.getLogger("camxuc")
@@ -27,14 +27,16 @@ def load_clip(name: str, pretrained: str, image_size: int, quick_gelu: bool = Fa
     """An open_clip model with its text tower in `.text` and its image tower in `.visual`, in float32.
 
     Args:
-        name: an open_clip model name, e.g. ViT-B-16, or one of models/clip_configs.
+        name: an open_clip model name, e.g. ViT-B-16, one of models/clip_configs, or timm/ and a model of timm.
         pretrained: an open_clip tag, a checkpoint file (open_clip's, safetensors, or OpenAI's .pt, as
-            TorchScript or as state dict), or "none" for random weights.
+            TorchScript or as state dict), or "none" for random weights. For timm/: "timm" for its weights, or "none".
         image_size: side of the input in pixels; a ViT's position embedding is resized to it.
         quick_gelu: OpenAI's activation, for random weights; pretrained ones say it themselves.
     Raises:
         UserError: unknown name or tag, too small an image, a missing, foreign or unreadable file, a failed download.
     """
+    if name.startswith("timm/"):
+        return _around_timm(name, pretrained, image_size)
     if name not in (known := open_clip.list_models()):
         nearest = ", ".join(difflib.get_close_matches(name, known, cutoff=0))
         raise UserError(f"--clip-model {name}: no such model; nearest are {nearest}; "
@@ -63,13 +65,30 @@ def _create(name: str, image_size: int, **options) -> nn.Module:
         clip = open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
     finally:
         logging.disable(logging.NOTSET)
+    return _seeing(clip, name, image_size)
+
+
+def _seeing(clip: nn.Module, name: str, image_size: int) -> nn.Module:
     try:
         with torch.no_grad():
             clip.visual.eval()(torch.zeros(1, 3, image_size, image_size))
-    except RuntimeError as error:
-        raise UserError(f"--image-size {image_size}: {name} cannot see pictures so small: "
+    except (RuntimeError, AssertionError) as error:  # timm asserts
+        raise UserError(f"--image-size {image_size}: {name} cannot see pictures of that size: "
                         f"{first_line(error)}") from None
     return clip
+
+
+def _around_timm(name: str, pretrained: str, image_size: int) -> nn.Module:
+    """One of timm's towers beside the untrained text tower of small48."""
+    if pretrained not in ("timm", "none"):
+        raise UserError(f"--clip-pretrained {pretrained}: {name} takes `timm`, for timm's weights, or `none`")
+    clip = _create("small48", 48)
+    try:
+        clip.visual = TimmTower(name.removeprefix("timm/"), clip.text.text_projection.shape[1], image_size,
+                                pretrained == "timm")
+    except Exception as error:  # timm's, torch's and the hub's are of many kinds; all mean the same to the user
+        raise UserError(f"--clip-model {name}: cannot be had: {first_line(error)[:160]}") from None
+    return _seeing(clip, name, image_size)
 
 
 def has_quick_gelu(clip: nn.Module) -> bool:

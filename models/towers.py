@@ -1,5 +1,6 @@
-"""Image towers small enough to train from scratch, registered with timm so that open_clip finds them."""
+"""Image towers: small ones to train from scratch, registered with timm so that open_clip finds them; and timm's own."""
 
+import timm
 from timm.layers import ConvNormAct
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
@@ -66,3 +67,25 @@ def face_cnn_m(pretrained: bool = False, **options) -> FaceCNN:
     """3.5 M parameters, for FER2013."""
     return _face_cnn("face_cnn_m", pretrained, widths=(80, 160, 320), features=256, dropout=0.2, fine_stem=True,
                      **options)
+
+
+class TimmTower(nn.Module):
+    """A backbone of timm, with its own pooling, and a linear layer to `width` features.
+
+    Raises:
+        RuntimeError: timm knows no such model, cannot make it, or has no weights for it.
+    """
+
+    def __init__(self, name: str, width: int, image_size: int, pretrained: bool):
+        super().__init__()
+        options = dict(pretrained=pretrained, num_classes=0)
+        try:
+            self.trunk = timm.create_model(name, img_size=image_size, **options)
+        except TypeError:  # most convolutional ones take any size, and no such argument
+            self.trunk = timm.create_model(name, **options)
+        self.image_mean, self.image_std = self.trunk.pretrained_cfg["mean"], self.trunk.pretrained_cfg["std"]
+        self.project = nn.Linear(self.trunk.num_features, width, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, width)"""
+        return self.project(self.trunk(images))

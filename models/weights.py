@@ -50,3 +50,22 @@ def load_weights(model: nn.Module, run_dir: Path) -> None:
         model.load_state_dict(load_file(run_dir / FILE))
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{run_dir / FILE}: does not fit the run's config.yaml: {str(error)[:160]!r}") from None
+
+
+def load_part(model: nn.Module, part: str, run_dir: Path) -> None:
+    """Take one submodule's weights from another run, in which it has the same name.
+
+    Raises:
+        UserError: that run has no such part, or one of other settings.
+    """
+    try:
+        weights = load_file(run_dir / FILE)
+        of_part = {name.removeprefix(f"{part}."): value for name, value in weights.items()
+                   if name.startswith(f"{part}.")}
+        if not of_part:
+            raise UserError(f"--init-from {run_dir}: that run has no encoder of clips")
+        getattr(model, part).load_state_dict(of_part)
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).splitlines()[1:2] or [first_line(error)]).strip()
+        raise UserError(f"--init-from {run_dir}: its encoder has other settings (--clip-model, --image-size, --streams, "
+                        f"--temporal-layers, --adapter-ratio must be that run's): {reason[:160]}") from None

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 
 import torch
+from timm.optim import Lars
 from torch import nn
 
 from utils.config import TrainConfig
@@ -47,6 +48,8 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
                           "weight_decay": config.weight_decay if decays else 0.0})
     if not parts:
         raise UserError("every learning rate is 0: nothing is left to train")
+    if config.optimizer == "lars":
+        return Lars(parts, lr=config.lr, momentum=0.9, trust_clip=False)
     if config.optimizer == "sgd":
         return torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(parts, lr=config.lr)

@@ -18,7 +18,7 @@ class Predictions:
 
     ids: list[str]
     targets: Tensor  # (N,), or (N, A) of reviews
-    logits: Tensor  # (N, C), or (N, A, S)
+    logits: Tensor | None = None  # (N, C), or (N, A, S)
     mention: Tensor | None = None  # (N, A) logits
     embedding: Tensor | None = None  # (N, D)
 
@@ -55,7 +55,8 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
             continue
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             output = model(batch.to(device))
-        if not torch.isfinite(output.logits).all():
+        said = [part for name in KEPT if (part := getattr(output, name)) is not None]
+        if not all(torch.isfinite(part).all() for part in said):
             raise UserError(f"{tally.split}: the network's output is not finite, among {', '.join(batch.ids[:8])}; its "
                             "weights are damaged, or diverged")
         ids += batch.ids

@@ -31,7 +31,8 @@ class Batch:
 
     `targets` of clips are class numbers; of reviews (B, A) a sentiment's number, NOT_MENTIONED or
     NO_POLARITY (mentioned, without one).
-    `face` and `context` are frames (B, T, 3, H, W): uint8 as loaded, float in 0..255 after mixup.
+    `face` and `context` are frames: uint8 as loaded, float in 0..255 after mixup. Where views of a clip are to be
+    compared they hold two, (B, 2, T, 3, H, W), and `targets` are the clips' numbers.
     `tokens` are padded on the right, where `mask` is 0.
     `other_targets` and `lam` are mixup's: every label-dependent loss is
     lam * L(targets) + (1 - lam) * L(other_targets).
@@ -74,7 +75,7 @@ class Output:
     logits: Tensor | None = None  # (B, C), or (B, A, S) of reviews
     embedding: Tensor | None = None  # (B, D); of clips of unit length
     mention: Tensor | None = None  # (B, A), logits of an aspect being mentioned
-    projection: Tensor | None = None  # (B, P), unit length, in training only
+    projection: Tensor | None = None  # (B, P), in training only
     text_features: Tensor | None = None  # (C, D), unit length, learned prompts
     handcrafted: Tensor | None = None  # (C, D), unit length, frozen prompts
-    key: Tensor | None = None  # (C, D) or (B, D), unit length
+    key: Tensor | None = None  # (C, D) or (B, D), unit length; (B, P) of second views

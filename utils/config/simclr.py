@@ -58,14 +58,12 @@ class SimclrModelConfig(ClipModelConfig):
     """Layers of the projection head."""
     head_width: int = 512
     """Width of its hidden layers."""
-    projection_width: int = 128
-    """Width of what the loss compares."""
     chunk_size: int = 0
     """Clips of a batch whose activations are held at a time, by gradient caching; 0 is all of them."""
 
     def __post_init__(self):
         super().__post_init__()
-        at_least(self, head_width=1, projection_width=1)
+        at_least(self, head_width=1)
         not_negative(self, "chunk_size")
 
 
@@ -75,6 +73,8 @@ class SimclrLossConfig:
 
     ssl: Literal["simclr", "moco"] = "simclr"
     """SimCLR, or MoCo v2."""
+    projection_width: int = 128
+    """Width of the projections that are compared."""
     temperature: float = 0.5
     """Temperature of NT-Xent."""
     moco_k: int = 4096
@@ -86,7 +86,7 @@ class SimclrLossConfig:
 
     def __post_init__(self):
         require(0 <= self.moco_m <= 1, f"--moco-m {self.moco_m}: must be in [0, 1]")
-        at_least(self, moco_k=1)
+        at_least(self, moco_k=1, projection_width=1)
         for name in ("temperature", "moco_t"):
             value = getattr(self, name)
             require(value > 0, f"--{name.replace('_', '-')} {value}: must be positive")

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from utils.config import Config
-from utils.objective import text, video
+from utils.objective import simclr, text, video
 from utils.objective.term import Term, Terms
 from utils.structures import Batch, Labels, Output
 
-TERMS: dict[str, Terms] = {"video": video.TERMS, "text": text.TERMS}  # by the recipe's `model`
+# By the recipe's `model`.
+TERMS: dict[str, Terms] = {"video": video.TERMS, "text": text.TERMS, "simclr": simclr.TERMS}
 
 
 @dataclass

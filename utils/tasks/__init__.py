@@ -10,6 +10,7 @@ from utils.config import Config
 from utils.prediction import Predictions
 from utils.structures import Batch, Labels, Output
 from utils.tasks.clips import Clips
+from utils.tasks.pretraining import Pretraining
 from utils.tasks.reviews import Reviews
 
 __all__ = ["Task", "build_task"]
@@ -41,7 +42,7 @@ class Task(Protocol):
         """The lines of predictions.csv."""
 
 
-TASKS = {"video": Clips, "text": Reviews}
+TASKS = {"video": Clips, "text": Reviews, "simclr": Pretraining}
 
 
 def build_task(config: Config, labels: Labels) -> Task:
