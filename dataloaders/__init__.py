@@ -13,7 +13,7 @@ import cv2
 # Workers are many, so each gets one thread; and OpenCV's own threads do not survive the fork that makes them.
 cv2.setNumThreads(0)
 
-from dataloaders.clip_loaders import clip_loaders
+from dataloaders.clip_loaders import clip_loaders, simclr_loaders
 from dataloaders.loader import Loader
 from dataloaders.text_dataloader import review_loaders
 from utils.config import Config
@@ -21,7 +21,7 @@ from utils.structures import Labels
 
 __all__ = ["Loader", "build_loaders"]
 
-LOADERS = {"video": clip_loaders, "text": review_loaders}
+LOADERS = {"video": clip_loaders, "text": review_loaders, "simclr": simclr_loaders}
 
 
 def build_loaders(config: Config, run_dir: Path, labels: Labels | None = None) -> tuple[dict[str, Loader], Labels]:

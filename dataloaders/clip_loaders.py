@@ -1,30 +1,80 @@
-"""The loaders of the video task."""
+"""The loaders of the tasks that look at clips."""
 
 import logging
 import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dataloaders.boxes import Boxes
-from dataloaders.datasets import find_file, load_splits
+from dataloaders.clips import Clip
+from dataloaders.datasets import Splits, find_file, load_splits
+from dataloaders.lists import scan_unlabelled
 from dataloaders.loader import Loader
 from dataloaders.order import Order, class_weights
-from dataloaders.video import VideoDataset, collate_clips
-from utils.config import VideoConfig
+from dataloaders.subset import labelled_subset
+from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
+from utils.config import SimclrConfig, VideoConfig
 from utils.errors import UserError
 from utils.structures import Labels
 
 log = logging.getLogger("camxuc")
 
+TaskLoaders = tuple[dict[str, Loader], Labels]
 
-def clip_loaders(config: VideoConfig, run_dir: Path, labels: Labels | None) -> tuple[dict[str, Loader], Labels]:
+
+def clip_loaders(config: VideoConfig, run_dir: Path, labels: Labels | None) -> TaskLoaders:
     """As build_loaders; see load_splits and Boxes for what is raised."""
-    data, seed = config.data, config.train.seed
-    splits = load_splits(data, seed)
+    data, splits = config.data, _load(config, run_dir, labels)
+    if labels:
+        return _loaders(config, splits)
+    train = splits.clips["train"] = _labelled(config, splits)
+    weights = class_weights([clip.label for clip in train], data.sampler_power) if data.use_weighted_sampler else None
+    return _loaders(config, splits, AugmentedDataset, weights)
+
+
+def simclr_loaders(config: SimclrConfig, run_dir: Path, labels: Labels | None) -> TaskLoaders:
+    """As build_loaders; a training clip's target is its number, for no label may be learned from.
+
+    For what is raised, see load_splits, Boxes and scan_unlabelled.
+    """
+    splits = _load(config, run_dir, labels)
+    if labels:
+        return _loaders(config, splits)
+    if folder := config.data.unlabelled:
+        splits.clips["train"] = scan_unlabelled(folder)
+        log.info("--unlabelled %s: %d videos and images", folder, len(splits.clips["train"]))
+    else:
+        splits.clips["train"] = [replace(clip, label=i) for i, clip in enumerate(splits.clips["train"])]
+    return _loaders(config, splits, PairDataset)
+
+
+def _load(config: VideoConfig | SimclrConfig, run_dir: Path, labels: Labels | None) -> Splits:
+    splits = load_splits(config.data, config.train.seed)
     if labels and splits.classes != labels.classes:
         raise UserError(f"{run_dir}: was trained on {', '.join(labels.classes)}; the data have "
                         f"{', '.join(splits.classes)}")
+    return splits
+
+
+def _labelled(config: VideoConfig, splits: Splits) -> list[Clip]:
+    """The training clips whose labels may be used."""
+    clips, fraction = splits.clips["train"], config.data.label_fraction
+    chosen = labelled_subset(clips, fraction, config.train.seed)
+    if fraction < 1:
+        counts = Counter(clip.label for clip in chosen)
+        log.info("--label-fraction %g: %d of %d training clips: %s", fraction, len(chosen), len(clips),
+                 ", ".join(f"{name} {counts[label]}" for label, name in enumerate(splits.classes)))
+    return chosen
+
+
+def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[VideoDataset] | None = None,
+             weights: np.ndarray | None = None) -> TaskLoaders:
+    """Every split as it is; but with a data set for training, the training clips are shuffled or drawn by weight."""
+    data, seed = config.data, config.train.seed
     if data.bounding_box_body and not data.crop_body:
         log.warning("--bounding-box-body is not used without --crop-body")
     faces = _boxes(data.bounding_box_face, data.root_dir, "--bounding-box-face")
@@ -36,11 +86,9 @@ def clip_loaders(config: VideoConfig, run_dir: Path, labels: Labels | None) -> t
     workers = min(data.num_workers, os.cpu_count() or 1)
     loaders = {}
     for split, clips in splits.clips.items():
-        training = split == "train" and labels is None
-        dataset = VideoDataset(clips, data, seed, training, faces, bodies)
-        weighted = training and data.use_weighted_sampler
-        weights = class_weights([clip.label for clip in clips], data.sampler_power) if weighted else None
-        order = Order(len(clips), data.batch_size, seed, training, weights)
+        kind = training if split == "train" else None
+        dataset = (kind or VideoDataset)(clips, data, seed, faces, bodies)
+        order = Order(len(clips), data.batch_size, seed, kind is not None, weights if kind else None)
         loaders[split] = Loader(dataset, order, collate_clips, workers, data.reader_timeout, torch.cuda.is_available())
     return loaders, Labels(splits.classes)
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from dataloaders.clips import Clip
 from dataloaders.demo import generate_demo
+from dataloaders.digits import CLASSES as DIGITS
+from dataloaders.digits import generate_digits
 from dataloaders.lists import read_daisee, read_lists, scan_folders
-from utils.config import DataConfig, VideoDataConfig
+from dataloaders.subset import shuffled_by_class
+from utils.config import ClipDataConfig, DataConfig
 from utils.errors import UserError
-from utils.seeding import SPLIT, generator
+from utils.seeding import SPLIT
 
 log = logging.getLogger("camxuc")
 
@@ -29,7 +32,7 @@ class Splits:
     clips: dict[str, list[Clip]]
 
 
-def load_splits(config: VideoDataConfig, seed: int) -> Splits:
+def load_splits(config: ClipDataConfig, seed: int) -> Splits:
     """The clips of every split that the recipe names; `train` and `val` are always there.
 
     Raises:
@@ -61,10 +64,8 @@ def load_splits(config: VideoDataConfig, seed: int) -> Splits:
 def stratified(clips: list[Clip], fraction: float, seed: int) -> set[int]:
     """Positions of a seed-fixed share of each class, at least one clip of each that has two."""
     chosen: set[int] = set()
-    for label in sorted({clip.label for clip in clips}):
-        places = [i for i, clip in enumerate(clips) if clip.label == label]
-        number = min(max(round(len(places) * fraction), 1), len(places) - 1)
-        chosen.update(generator(seed, SPLIT, label).permutation(places)[:number].tolist())
+    for places in shuffled_by_class([clip.label for clip in clips], seed, SPLIT).values():
+        chosen.update(places[: min(max(round(len(places) * fraction), 1), len(places) - 1)])
     return chosen
 
 
@@ -91,7 +92,7 @@ def find_file(path: Path, root: Path | None, flag: str) -> Path:
     raise UserError(f"{flag} {path}: no such file" + (f", nor is it under {root}" if root else ""))
 
 
-def listed(classes: list[str], config: VideoDataConfig, seed: int) -> Splits:
+def listed(classes: list[str], config: ClipDataConfig, seed: int) -> Splits:
     """List files; without any, folder names (CAER, CAER-S, RAER)."""
     root = root_of(config)
     lists = annotations(config, root)
@@ -125,7 +126,7 @@ def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -
     return found
 
 
-def daisee(config: VideoDataConfig, seed: int) -> Splits:
+def daisee(config: ClipDataConfig, seed: int) -> Splits:
     root = root_of(config)
     clips = {}
     for split, path in annotations(config, root).items():
@@ -137,24 +138,25 @@ def daisee(config: VideoDataConfig, seed: int) -> Splits:
     return Splits([f"{level} {config.target}" for level in LEVELS], clips)
 
 
-def fer2013(config: VideoDataConfig, seed: int) -> Splits:
+def fer2013(config: ClipDataConfig, seed: int) -> Splits:
     """Its `validation` folder is the public test set, so it is `test` here: read once, after training."""
     root = root_of(config)
     return Splits(CAER, folders(root, {"train": ("train",), "test": ("validation",)}, CAER))
 
 
-def demo(config: VideoDataConfig, seed: int) -> Splits:
+def generated(write: Callable[[Path], None], classes: list[str], config: ClipDataConfig, seed: int) -> Splits:
     if config.root_dir is None:
-        raise UserError("demo: --root-dir is where its videos are written")
-    generate_demo(config.root_dir)
-    return listed(CAER, config, seed)
+        raise UserError(f"{config.dataset}: --root-dir is where its files are written")
+    write(config.root_dir)
+    return listed(classes, config, seed)
 
 
-DATASETS: dict[str, Callable[[VideoDataConfig, int], Splits]] = {
+DATASETS: dict[str, Callable[[ClipDataConfig, int], Splits]] = {
     "caer": lambda config, seed: listed(CAER, config, seed),
     "caer_s": lambda config, seed: listed(CAER, config, seed),
     "raer": lambda config, seed: listed(RAER, config, seed),
     "daisee": daisee,
     "fer2013": fer2013,
-    "demo": demo,
+    "demo": lambda config, seed: generated(generate_demo, CAER, config, seed),
+    "digits": lambda config, seed: generated(generate_digits, DIGITS, config, seed),
 }

@@ -1,6 +1,7 @@
 """List files: `path num_frames label`, separated by blanks. The path itself may hold blanks."""
 
 import csv
+import os
 import re
 from pathlib import Path
 
@@ -125,3 +126,25 @@ def scan_folders(folder: Path, root: Path, classes: list[str]) -> list[Clip]:
     if not clips:
         raise UserError(f"{folder}: holds no clip in folders named {', '.join(classes)}")
     return clips
+
+
+def scan_unlabelled(folder: Path) -> list[Clip]:
+    """Every video and every image in the folder and below, sorted; for want of a label each has its number.
+
+    Hidden files and folders are left out, and links to folders are not followed.
+
+    Raises:
+        UserError: a folder that is not there or cannot be read, or no clip.
+    """
+    paths = []
+    for place, below, names in os.walk(folder, onerror=_refuse):
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths += [path for name in names if not name.startswith(".")
+                  and (path := Path(place, name)).suffix.lower() in VIDEO | IMAGE]
+    if not paths:
+        raise UserError(f"--unlabelled {folder}: holds no video or image")
+    return [Clip(path.relative_to(folder).as_posix(), path, number) for number, path in enumerate(sorted(paths))]
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(f"--unlabelled {error.filename}: {error.strerror}")

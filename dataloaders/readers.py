@@ -94,8 +94,9 @@ def _read_with_decord(path: Path, pick: Pick) -> Frames:
         # An edit list cuts away what lies before time 0. decord counts it, and then gives wrong frames.
         raise IndexError
     indices = pick(len(reader))
-    frames = reader.get_batch(indices).asnumpy()  # (T, H, W, 3)
-    return Frames(list(frames), indices)
+    ascending = sorted(set(indices))  # each step back would decode again from a key frame
+    frames = dict(zip(ascending, reader.get_batch(ascending).asnumpy()))  # (H, W, 3) each
+    return Frames([frames[index] for index in indices], indices)
 
 
 def _read_with_opencv(path: Path, pick: Pick) -> Frames:

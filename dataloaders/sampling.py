@@ -18,3 +18,13 @@ def tsn_indices(frames: int, segments: int, duration: int, stream: np.random.Gen
     else:
         starts = stream.uniform(edges[:-1], edges[1:]).astype(int)
     return [int(start) + step for start in starts for step in range(duration)]
+
+
+def window_indices(frames: int, share: float, segments: int, duration: int, stream: np.random.Generator) -> list[int]:
+    """tsn_indices of a window at a random place, all places being as likely.
+
+    The window is the share of the frames, and not less than the wanted ones unless the clip itself is.
+    """
+    length = min(max(round(share * frames), segments * duration), frames)
+    start = int(stream.integers(frames - length + 1))
+    return [start + index for index in tsn_indices(length, segments, duration, stream)]

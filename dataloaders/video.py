@@ -15,8 +15,8 @@ from dataloaders.crops import FACE_BOX, crop_to, cut, face_region, letterbox, vi
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.readers import Frames, read_clip
-from dataloaders.sampling import tsn_indices
-from utils.config import VideoDataConfig
+from dataloaders.sampling import tsn_indices, window_indices
+from utils.config import ClipDataConfig, SimclrDataConfig, VideoDataConfig
 from utils.seeding import AUGMENT, generator
 from utils.structures import Batch
 
@@ -30,43 +30,40 @@ class Sample:
 
     id: str
     target: int
-    face: Tensor  # (T, 3, S, S) uint8
-    context: Tensor | None  # (T, 3, S, S) uint8
+    face: Tensor  # (T, 3, S, S) uint8, or of a pair (2, T, 3, S, S)
+    context: Tensor | None  # the same
     notes: Counter = field(default_factory=Counter)
 
 
 class VideoDataset(Dataset):
-    """Clips of one split. What it gives for a Draw depends on the draw, the seed and the files only."""
+    """Clips of one split, as they are. What it gives for a Draw depends on the draw, the seed and the files only."""
 
     unit = "clips"
 
-    def __init__(self, clips: list[Clip], config: VideoDataConfig, seed: int, training: bool,
-                 faces: Boxes | None = None, bodies: Boxes | None = None):
-        self.clips, self.config, self.seed, self.training = clips, config, seed, training
+    def __init__(self, clips: list[Clip], config: ClipDataConfig, seed: int, faces: Boxes | None = None,
+                 bodies: Boxes | None = None):
+        self.clips, self.config, self.seed = clips, config, seed
         self.faces, self.bodies = faces, bodies
         self.ids = [clip.id for clip in clips]
+        self.side = config.image_size  # of the frames that it gives
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, draw: Draw) -> Sample | BadSample:
         clip = self.clips[draw.index]
-        settings = self.config
 
-        def stream(use: int) -> np.random.Generator | None:
-            return generator(self.seed, AUGMENT, *draw, use) if self.training else None
-
-        def pick(count: int) -> list[int]:
-            return tsn_indices(count, settings.num_segments, settings.duration, stream(SAMPLING))
+        def stream(use: int) -> np.random.Generator:
+            return generator(self.seed, AUGMENT, *draw, use)
 
         try:
-            frames = read_clip(clip.path, pick)
+            frames = read_clip(clip.path, lambda count: self._indices(count, stream(SAMPLING)))
             face, notes = self._face(clip, frames)
         except ClipError as error:
             return BadSample(clip.id, str(error))
         notes.update(frames.notes)
         context = None
-        if settings.streams == "both":
+        if self.config.streams == "both":
             context, context_notes = self._context(clip, frames)
             notes += context_notes
             context = self._finish(context, stream(CONTEXT))
@@ -88,7 +85,7 @@ class VideoDataset(Dataset):
                 notes["unusable face box"] = 1
             elif box is not None and self.faces.borrowed(clip.id, number):
                 notes["face box of another frame"] = 1
-            crops.append(cut(pixels, region, config.image_size))
+            crops.append(cut(pixels, region, self.side))
             steps.append(step)
         # A clip counts once, so that shares of clips add up to 1.
         fallen = [step for step in steps if step != FACE_BOX]
@@ -104,14 +101,49 @@ class VideoDataset(Dataset):
                 pixels, source = crop_to(pixels, box), "context: body box"
                 if self.bodies.borrowed(clip.id, number):
                     notes["body box of another frame"] = 1
-            views.append(letterbox(pixels, self.config.image_size))
+            views.append(letterbox(pixels, self.side))
         return np.stack(views), notes + Counter({source: 1})
 
-    def _finish(self, frames: np.ndarray, stream: np.random.Generator | None) -> Tensor:
-        """Augment, and (T, S, S, 3) -> (T, 3, S, S)."""
-        if stream is not None:
-            frames = draw_augmentation(stream, self.config.augment, self.config.random_erasing)(frames)
+    def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
+        """Which of a clip's frames are read."""
+        return tsn_indices(count, self.config.num_segments, self.config.duration, None)
+
+    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
+        """(T, S, S, 3) -> (T, 3, S, S)"""
         return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+
+
+class AugmentedDataset(VideoDataset):
+    """Clips to train a recogniser on: random frames of each segment, augmented."""
+
+    config: VideoDataConfig
+
+    def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
+        return tsn_indices(count, self.config.num_segments, self.config.duration, stream)
+
+    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
+        augment = draw_augmentation(stream, self.config.augment, self.config.random_erasing)
+        return super()._finish(augment(frames), stream)
+
+
+class PairDataset(VideoDataset):
+    """Clips to learn features from: two windows of each, at a place of their own. Views are made of them later."""
+
+    config: SimclrDataConfig
+
+    def __init__(self, clips: list[Clip], config: SimclrDataConfig, seed: int, faces: Boxes | None = None,
+                 bodies: Boxes | None = None):
+        super().__init__(clips, config, seed, faces, bodies)
+        self.side = config.load_size or config.image_size
+
+    def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
+        config = self.config
+        return [index for _ in range(2)
+                for index in window_indices(count, config.window, config.num_segments, config.duration, stream)]
+
+    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
+        """(2T, S, S, 3) -> (2, T, 3, S, S)"""
+        return super()._finish(frames, stream).unflatten(0, (2, -1))
 
 
 def _readable(sample: Sample | BadSample) -> bool:

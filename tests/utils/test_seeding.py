@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.seeding import AUGMENT, INITIAL, ORDER, SPLIT, STEP, generator, seed_torch
+from utils.seeding import AUGMENT, INITIAL, ORDER, SPLIT, STEP, SUBSET, generator, seed_torch
 
 counters = st.lists(st.integers(0, 10**6), min_size=1, max_size=3)
 
@@ -18,7 +18,7 @@ def test_a_stream_depends_on_its_arguments_only(seed, counters):
 
 @given(st.integers(0, 2**31), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_seed_use_and_each_counter_change_the_stream(seed, a, b):
-    arguments = [(seed, use, a, b) for use in (ORDER, AUGMENT, STEP, SPLIT, INITIAL)]
+    arguments = [(seed, use, a, b) for use in (ORDER, AUGMENT, STEP, SPLIT, INITIAL, SUBSET)]
     arguments += [(seed + 1, ORDER, a, b), (seed, ORDER, a + 1, b), (seed, ORDER, a, b + 1)]
     draws = {generator(*numbers).random() for numbers in arguments}
     assert len(draws) == len(set(arguments))
