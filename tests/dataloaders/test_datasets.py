@@ -118,6 +118,19 @@ def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path, caplog):
     assert "--val-fraction 0.5 is not used: there is a validation split" in caplog.text
 
 
+def test_digits_are_written_and_then_read_by_folder_name(tmp_path):
+    config = VideoDataConfig(dataset="digits", root_dir=tmp_path / "digits", val_fraction=0.5)
+    splits = load_splits(config, 7)
+    assert splits.classes == list("0123456789") and load_splits(config, 8) == splits
+    # Of classes of 178, 182, 177, 183, 181, 182, 181, 179, 174 and 180: a fifth and a tenth of each, rounded.
+    test, val = (36, 36, 35, 37, 36, 36, 36, 36, 35, 36), (18, 18, 18, 18, 18, 18, 18, 18, 17, 18)
+    assert [labels(splits.clips[split]) for split in ("test", "val")] == [dict(enumerate(n)) for n in (test, val)]
+    assert len(splits.clips["train"]) == 1797 - sum(test) - sum(val)
+    for split, clips in splits.clips.items():
+        folder = {"val": "validation"}.get(split, split)
+        assert all(clip.id.rpartition("/")[0] == f"{folder}/{clip.label}" for clip in clips)
+
+
 # Errors
 
 
@@ -127,7 +140,7 @@ def test_no_root(dataset):
         load_splits(VideoDataConfig(dataset=dataset), 0)
 
 
-@pytest.mark.parametrize("dataset", sorted(set(DATASETS) - {"demo"}))
+@pytest.mark.parametrize("dataset", sorted(set(DATASETS) - {"demo", "digits"}))
 def test_no_such_root(dataset, tmp_path):
     with pytest.raises(UserError, match="--root-dir .*absent: no such folder"):
         load_splits(VideoDataConfig(dataset=dataset, root_dir=tmp_path / "absent"), 0)
