@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from dataloaders.clip_loaders import clip_loaders
+from dataloaders.clip_loaders import clip_loaders, simclr_loaders
 from dataloaders.datasets import CAER
 from dataloaders.loader import Loader
 from dataloaders.order import Draw
+from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset
 from tests.dataloaders.footage import numbers_of, write_image, write_video
 from utils.errors import UserError
+from utils.recipe import load_config
 from utils.structures import Labels
 
 STILL, FILM = "validation/Anger/1.png", "validation/Anger/2.avi"
@@ -148,14 +150,15 @@ def test_loaders_and_labels(configure, root, caplog):
     sizes = {split: loader.size for split, loader in loaders.items()}
     assert labels == Labels(CAER) and sizes == {"train": 10, "val": 2}
     train, val = loaders["train"], loaders["val"]
-    assert train.order.shuffle and train.order.weights is not None and train.dataset.training and train.unit == "draws"
-    assert not val.order.shuffle and val.order.weights is None and not val.dataset.training and val.unit == "clips"
+    assert train.order.shuffle and train.order.weights is not None and train.unit == "draws"
+    assert not val.order.shuffle and val.order.weights is None and val.unit == "clips"
+    assert (type(train.dataset), type(val.dataset)) == (AugmentedDataset, VideoDataset)
     assert [name for batch in val.epoch(0) for name in batch.ids] == val.dataset.ids == [STILL, FILM]
 
 
 def test_for_evaluation_the_training_split_is_read_as_it_is(build):
     train = build("--use-weighted-sampler", Labels(CAER))["train"]
-    assert not train.order.shuffle and train.order.weights is None and not train.dataset.training
+    assert not train.order.shuffle and train.order.weights is None and type(train.dataset) is VideoDataset
     assert [name for batch in train.epoch(0) for name in batch.ids] == train.dataset.ids
 
 
@@ -170,3 +173,161 @@ def test_no_more_workers_than_processors(build, monkeypatch):
     before = set(multiprocessing.active_children())
     assert sum(len(batch) for batch in loader.epoch(0)) == 2
     assert len(set(multiprocessing.active_children()) - before) == 1
+
+
+# Few labels
+
+
+def test_label_fraction(build, configure, root, caplog):
+    """0.5 of ten clips of seven classes is one of each."""
+    with caplog.at_level(logging.INFO, "camxuc"):
+        loaders = build("--label-fraction 0.5 --use-weighted-sampler")
+    assert "--label-fraction 0.5: 7 of 10 training clips: Anger 1, Disgust 1, Fear 1," in caplog.text
+    train = loaders["train"]
+    assert [clip.label for clip in train.dataset.clips] == list(range(7))
+    assert train.size == 7 and train.order.weights.tolist() == [1] * 7
+    batches = build("--label-fraction 0.5")["train"].epoch(0)
+    assert sorted(label for batch in batches for label in batch.targets.tolist()) == list(range(7))
+    drawn = {build(f"--label-fraction 0.5 --seed {seed}")["train"].dataset.ids[0] for seed in range(20)}
+    assert drawn == {f"train/Anger/{i}.png" for i in range(4)}
+
+
+def test_all_labels_are_used_unless_it_is_said(build, caplog):
+    with caplog.at_level(logging.INFO, "camxuc"):
+        assert build()["train"].size == 10
+    assert "--label-fraction" not in caplog.text
+
+
+def test_evaluation_of_a_recogniser_of_few_labels_reads_all_clips(build):
+    assert {split: loader.size for split, loader in build("--label-fraction 0.5", Labels(CAER)).items()} == {
+        "train": 10, "val": 2}
+
+
+def test_few_labels_are_drawn_after_clips_were_held_out(tmp_path, configure):
+    for name in CAER:
+        for i in range(10):
+            write_image(tmp_path / "train" / name / f"{i}.png", np.zeros((8, 8, 3), np.uint8))
+    every, few = (clip_loaders(configure(f"--root-dir {tmp_path} --val-fraction 0.2 {flags}"), tmp_path, None)[0]
+                  for flags in ("", "--label-fraction 0.25"))
+    assert few["val"].dataset.ids == every["val"].dataset.ids and few["val"].size == 14
+    assert few["train"].size == 14 and set(few["train"].dataset.ids) <= set(every["train"].dataset.ids)
+
+
+# SimCLR
+
+
+@pytest.fixture
+def pretrain(root, tmp_path):
+    """The loaders with flags."""
+    recipe = tmp_path / "pretrain.yaml"
+    recipe.write_text(f"model: simclr\nroot_dir: {root}\nimage_size: 32\nnum_segments: 2\nbatch_size: 4\n"
+                      "num_workers: 0\nmissing_box: full\n")
+    return lambda flags="", labels=None: simclr_loaders(load_config(str(recipe), flags.split()), root, labels)
+
+
+def pairs(loader: Loader, epoch: int = 0) -> dict[str, int]:
+    """The target of every clip of an epoch."""
+    return {clip: target for batch in loader.epoch(epoch) for clip, target in zip(batch.ids, batch.targets.tolist())}
+
+
+def test_training_targets_are_numbers_and_no_classes(pretrain, root):
+    loaders, labels = pretrain()
+    train = loaders["train"]
+    assert labels == Labels(CAER) and type(train.dataset) is PairDataset and train.unit == "clips"
+    order = [f"train/{name}/{i}.png" for name in sorted(CAER) for i in range(4 if name == CAER[0] else 1)]
+    assert pairs(train) == pairs(train, 1) == dict(zip(order, range(10)))
+    assert [clip.label for clip in train.dataset.clips] == list(range(10))  # the data set does not know the classes
+    assert list(pairs(train)) != list(pairs(train, 1)) and train.order.shuffle and train.order.weights is None
+    batch = next(train.epoch(0))
+    assert batch.face.shape == batch.context.shape == (4, 2, 2, 3, 32, 32) and batch.targets.dtype == torch.int64
+
+
+def test_exchanged_classes_make_no_difference_to_training(pretrain, root, tmp_path):
+    """The clips' lists with every label moved on by one."""
+    clips = [f"train/{name}/{i}.png 1" for name in CAER for i in range(4 if name == CAER[0] else 1)]
+    labels = [CAER.index(clip.split("/")[1]) for clip in clips]
+    for name, by in (("as_is.txt", 0), ("moved.txt", 1)):
+        (tmp_path / name).write_text("\n".join(f"{c} {(label + by) % 7}" for c, label in zip(clips, labels)))
+    flags = [f"--train-annotation {tmp_path}/{name} --val-annotation {tmp_path}/{name}"
+             for name in ("as_is.txt", "moved.txt")]
+    (one, _), (other, _) = map(pretrain, flags)
+    for mine, theirs in zip(one["train"].epoch(3), other["train"].epoch(3), strict=True):
+        assert mine.ids == theirs.ids and torch.equal(mine.targets, theirs.targets)
+        assert torch.equal(mine.face, theirs.face) and torch.equal(mine.context, theirs.context)
+    assert pairs(one["val"]) != pairs(other["val"])  # these do have labels
+
+
+def test_validation_of_pretraining_is_a_recognisers(pretrain, build):
+    loaders, _ = pretrain("--load-size 40 --window 0.2")
+    [mine], [theirs] = loaders["val"].epoch(0), build("--missing-box full --batch-size 4")["val"].epoch(0)
+    assert mine.targets.tolist() == theirs.targets.tolist() == [0, 0] and mine.ids == theirs.ids
+    assert torch.equal(mine.face, theirs.face) and torch.equal(mine.context, theirs.context)
+    assert next(loaders["train"].epoch(0)).face.shape[-2:] == (40, 40)
+
+
+@pytest.mark.parametrize("flags", ["", "--load-size 48", "--unlabelled {root}/validation"])
+def test_with_labels_all_splits_of_pretraining_come_as_they_are(pretrain, build, root, flags):
+    loaders, _ = pretrain(flags.format(root=root), Labels(CAER))
+    mine, theirs = loaders["train"], build("--batch-size 4 --missing-box full", Labels(CAER))["train"]
+    assert type(mine.dataset) is VideoDataset and not mine.order.shuffle and mine.size == 10
+    for one, other in zip(mine.epoch(0), theirs.epoch(0), strict=True):
+        assert one.ids == other.ids and torch.equal(one.targets, other.targets) and torch.equal(one.face, other.face)
+
+
+def test_pretraining_for_other_classes_is_refused(pretrain):
+    with pytest.raises(UserError, match="was trained on Calm; the data have Anger"):
+        pretrain(labels=Labels(["Calm"]))
+
+
+def test_few_labels_are_no_matter_of_pretraining(pretrain):
+    assert pretrain("--label-fraction 0.1")[0]["train"].size == 10
+    assert pretrain("--label-fraction 0.1", Labels(CAER))[0]["train"].size == 10
+
+
+def test_unlabelled(pretrain, tmp_path, caplog):
+    """Videos and images mixed; a folder of images is as many clips, and no clip of many frames."""
+    folder = tmp_path / "unlabelled"
+    write_video(folder / "Anger" / "film.avi", 40)
+    for name in ("frames/1.png", "frames/2.png", "Anger.png"):
+        write_image(folder / name, np.full((40, 40, 3), 9, np.uint8))
+    with caplog.at_level(logging.INFO, "camxuc"):
+        loaders, labels = pretrain(f"--unlabelled {folder}")
+    assert f"--unlabelled {folder}: 4 videos and images" in caplog.text and labels == Labels(CAER)
+    assert pairs(loaders["train"]) == {"Anger/film.avi": 0, "Anger.png": 1, "frames/1.png": 2, "frames/2.png": 3}
+    [batch] = loaders["train"].epoch(0)
+    assert batch.face.shape == (4, 2, 2, 3, 32, 32) and batch.bad == []
+    first, second = (numbers_of(window.permute(0, 2, 3, 1).numpy()) for window in
+                     batch.face[batch.ids.index("Anger/film.avi")])
+    assert first != second
+    assert (batch.face[batch.ids.index("frames/2.png")] == 9).all()
+    assert pairs(loaders["val"]) == {STILL: 0, FILM: 0}
+
+
+def test_unlabelled_that_hold_nothing(pretrain, tmp_path):
+    for folder, words in ((tmp_path / "absent", "absent: No such file"), (tmp_path, "holds no video or image")):
+        with pytest.raises(UserError, match=f"--unlabelled .*{words}"):
+            pretrain(f"--unlabelled {folder}")
+
+
+def test_with_unlabelled_clips_the_data_set_must_still_be_whole(pretrain, root, tmp_path):
+    (tmp_path / "one.txt").write_text("train/Anger/0.png 1 0\ntrain/Sad/0.png 1 6")
+    flags = f"--train-annotation {tmp_path}/one.txt --val-annotation {tmp_path}/one.txt --unlabelled {root}"
+    with pytest.raises(UserError, match="some class has no clip"):
+        pretrain(flags)
+
+
+def test_boxes_are_looked_for_among_the_unlabelled_clips(pretrain, root, tmp_path, caplog):
+    (tmp_path / "face.json").write_text(json.dumps({FILM: [0, 0, 9, 9], STILL: [0, 0, 9, 9]}))
+    write_image(tmp_path / "x" / "1.png", np.zeros((9, 9, 3), np.uint8))
+    pretrain(f"--bounding-box-face {tmp_path}/face.json --unlabelled {tmp_path}/x")
+    assert "clips have a box" not in caplog.text  # two of three
+    pretrain(f"--bounding-box-face {tmp_path}/face.json")
+    assert "only 2 of 12 clips have a box" in caplog.text
+
+
+def test_pinned_memory_workers_and_time_out_of_pretraining(pretrain, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for cuda in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        for loader in pretrain("--num-workers 3 --reader-timeout 7")[0].values():
+            assert (loader._loader.pin_memory, loader._loader.num_workers, loader.timeout) == (cuda, 2, 7)

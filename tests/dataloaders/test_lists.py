@@ -1,9 +1,11 @@
+import os
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataloaders.clips import frame_number, inside
-from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders
+from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders, scan_unlabelled
 from utils.errors import UserError
 
 THREE = ["Anger", "Disgust", "Fear"]
@@ -309,3 +311,52 @@ def test_folders_without_a_clip_are_refused(tmp_path):
     (tmp_path / "Fear").mkdir()
     with pytest.raises(UserError, match="holds no clip"):
         scan_folders(tmp_path, tmp_path, THREE)
+
+
+# Folders without labels
+
+
+def test_unlabelled_clips_are_found_at_any_depth(tmp_path):
+    names = ["b.mp4", "B.AVI", "a/2.png", "a/10.JPG", "a/c/1.webm", "z.mkv/1.bmp"]
+    others = [".hidden.mp4", ".cache/1.png", "a/.cache/2.avi", "notes.txt", "face.json", "mp4"]
+    for name in (*names, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty.avi").mkdir()
+    clips = scan_unlabelled(tmp_path)
+    assert [clip.id for clip in clips] == ["B.AVI", "a/10.JPG", "a/2.png", "a/c/1.webm", "b.mp4", "z.mkv/1.bmp"]
+    assert [clip.path for clip in clips] == [tmp_path / clip.id for clip in clips]
+    assert [clip.label for clip in clips] == list(range(6))
+
+
+def test_a_hidden_folder_that_is_named_is_searched_and_a_loop_of_links_is_not(tmp_path):
+    (tmp_path / ".clips").mkdir()
+    (tmp_path / ".clips" / "1.png").touch()
+    (tmp_path / ".clips" / "again").symlink_to(tmp_path / ".clips")
+    assert [clip.id for clip in scan_unlabelled(tmp_path / ".clips")] == ["1.png"]
+
+
+def test_no_unlabelled_clip(tmp_path):
+    with pytest.raises(UserError, match=r"--unlabelled .*absent: No such file or directory$"):
+        scan_unlabelled(tmp_path / "absent")
+    (tmp_path / "1.png").touch()
+    with pytest.raises(UserError, match=r"--unlabelled .*1\.png: Not a directory$"):
+        scan_unlabelled(tmp_path / "1.png")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserError, match=r"--unlabelled .*sub: holds no video or image$"):
+        scan_unlabelled(tmp_path / "sub")
+
+
+def test_an_unlabelled_folder_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "1.png").touch()
+    scan = os.scandir
+
+    def refusing(place):
+        if str(place).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(UserError, match=r"--unlabelled .*locked: Permission denied"):
+        scan_unlabelled(tmp_path)

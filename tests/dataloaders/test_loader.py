@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 from dataloaders.clips import Clip
 from dataloaders.loader import Loader
 from dataloaders.order import Draw, Order
-from dataloaders.video import VideoDataset, collate_clips
+from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
-from utils.config import VideoDataConfig
+from utils.config import SimclrDataConfig, VideoDataConfig
 from utils.errors import UserError
 
 SETTINGS = VideoDataConfig(num_segments=2, image_size=24, augment=1.0)
@@ -32,8 +32,11 @@ def clips(tmp_path_factory):
 
 
 def loader(clips, workers=0, size=4, training=True, timeout=100):
-    dataset = VideoDataset(clips, SETTINGS, 5, training)
-    return Loader(dataset, Order(len(clips), size, 5, shuffle=training), collate_clips, workers, timeout)
+    return load((AugmentedDataset if training else VideoDataset)(clips, SETTINGS, 5), workers, size, training, timeout)
+
+
+def load(dataset, workers, size=4, training=True, timeout=100):
+    return Loader(dataset, Order(len(dataset), size, 5, shuffle=training), collate_clips, workers, timeout)
 
 
 def assert_same(ones, others):
@@ -57,6 +60,15 @@ def test_workers_make_no_difference(clips):
     for epoch in (0, 1):
         assert_same(list(alone.epoch(epoch)), list(two.epoch(epoch)))
     assert [b.ids for b in alone.epoch(0)] != [b.ids for b in alone.epoch(1)]
+
+
+def test_workers_make_no_difference_to_pairs(clips):
+    pairs = PairDataset(clips, SimclrDataConfig(num_segments=2, image_size=24), 5)
+    alone, two = (load(pairs, workers) for workers in (0, 2))
+    assert next(alone.epoch(0)).face.shape == (4, 2, 2, 3, 24, 24)
+    for epoch in (0, 1):
+        assert_same(list(alone.epoch(epoch)), list(two.epoch(epoch)))
+    assert_same(list(two.epoch(1, start=2)), list(alone.epoch(1))[2:])
 
 
 @pytest.mark.parametrize("start", [0, 1, 2, 3])
@@ -146,7 +158,7 @@ class Blocking(Dataset):
 
 
 def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
-    dataset = Blocking(VideoDataset(clips[:3], SETTINGS, 0, False), blocked=1)
+    dataset = Blocking(VideoDataset(clips[:3], SETTINGS, 0), blocked=1)
     hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=2)
     batches = hanging.epoch(0)
     assert next(batches).ids == [clips[0].id]
@@ -164,7 +176,7 @@ class Failing(Blocking):
 
 
 def test_other_errors_of_a_reader_are_not_taken_for_a_hang(clips):
-    dataset = Failing(VideoDataset(clips[:1], SETTINGS, 0, False), None)
+    dataset = Failing(VideoDataset(clips[:1], SETTINGS, 0), None)
     with pytest.raises(RuntimeError, match="not ours"):
         list(Loader(dataset, Order(1, 1, 0, shuffle=False), collate_clips, 0, 0).epoch(0))
 

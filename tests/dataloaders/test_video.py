@@ -11,13 +11,15 @@ from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
+from dataloaders.readers import read_clip
 from dataloaders.sampling import tsn_indices
-from dataloaders.video import SAMPLING, Sample, VideoDataset, collate_clips
+from dataloaders.video import SAMPLING, AugmentedDataset, PairDataset, Sample, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame, number_of, numbers_of, write_image, write_video
-from utils.config import VideoDataConfig
+from utils.config import SimclrDataConfig, VideoDataConfig
 from utils.seeding import AUGMENT, generator
 
 PLAIN = VideoDataConfig(num_segments=4, image_size=48, augment=0.0, centre_crop=1.0)
+PAIRS = SimclrDataConfig(num_segments=4, image_size=48, window=0.5, missing_box="full")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def dataset(clip, tmp_path):
             (tmp_path / f"{name}.json").write_text(json.dumps(table or {}))
             boxes.append(Boxes(tmp_path / f"{name}.json") if table is not None else None)
         changes = changes | ({"bounding_box_body": tmp_path / "body.json"} if bodies is not None else {})
-        return VideoDataset([clip], replace(PLAIN, **changes), seed, training, *boxes)
+        kind = AugmentedDataset if training else VideoDataset
+        return kind([clip], replace(PLAIN, **changes), seed, *boxes)
 
     return make
 
@@ -239,3 +242,110 @@ def test_an_example_is_what_the_network_sees_of_a_clip(dataset, streams):
 def test_a_clip_that_cannot_be_read_has_no_example(dataset, tmp_path):
     data = dataset(clip=Clip("x.avi", tmp_path / "x.avi", 0))
     assert data.example(0) is None and data.ids == ["x.avi"] and data.unit == "clips"
+
+
+# Pairs
+
+
+@pytest.fixture
+def pair(clip):
+    """Of a clip; by default, of the video with the settings PAIRS."""
+    return lambda draw=Draw(0, 0, 0), clip=clip, seed=0, faces=None, **changes: PairDataset(
+        [clip], replace(PAIRS, **changes), seed, faces)[draw]
+
+
+def windows(stream):
+    """(2, T, 3, S, S) -> the numbers that the frames of each window say."""
+    return [numbers_of(pictures(window)) for window in stream]
+
+
+@pytest.mark.parametrize("codec, name", [("MJPG", "x.avi"), ("mp4v", "x.mp4")])
+def test_a_pair_is_two_windows_of_a_clip(pair, tmp_path, codec, name):
+    clip, places = Clip(name, write_video(tmp_path / name, 40, codec), 3), []
+    for epoch in range(12):
+        sample = pair(Draw(epoch, 0, 0), clip)
+        assert (sample.id, sample.target) == (name, 3)
+        assert sample.face.shape == sample.context.shape == (2, 4, 3, 48, 48)
+        assert sample.face.dtype == sample.context.dtype == torch.uint8
+        shown = windows(sample.face)
+        assert [numbers_of(wide(window)) for window in sample.context] == shown  # of both streams
+        for numbers in shown:  # a segment is five frames of the twenty
+            assert all(1 <= later - earlier <= 9 for earlier, later in zip(numbers, numbers[1:]))
+        places.append(shown)
+    assert all(first != second for first, second in places)
+    assert min(numbers[0] for shown in places for numbers in shown) < 8
+    assert max(numbers[-1] for shown in places for numbers in shown) > 31
+    assert len({tuple(numbers) for shown in places for numbers in shown}) == 24
+
+
+def test_a_pair_is_a_function_of_seed_epoch_index_and_repeat(pair):
+    drawn = [windows(pair(draw, seed=seed).face)
+             for draw, seed in ((Draw(1, 0, 0), 0), (Draw(2, 0, 0), 0), (Draw(1, 0, 1), 0), (Draw(1, 0, 0), 1))]
+    assert drawn[0] == windows(pair(Draw(1, 0, 0)).face)
+    assert all(one != other for place, one in enumerate(drawn) for other in drawn[:place])
+
+
+def test_a_pairs_frames_are_neither_augmented_nor_drawn_twice(pair, tmp_path):
+    """An image gives the one frame to both windows; the reader is asked once."""
+    square = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    path = write_image(tmp_path / "x.png", square)
+    sample = pair(clip=Clip("x.png", path, 0))
+    plain = torch.from_numpy(square[..., ::-1].copy()).permute(2, 0, 1)
+    assert (sample.face == plain).all() and (sample.context == plain).all()
+    assert dict(sample.notes) == {"face: full frame": 1, "context: whole frame": 1}
+
+
+def test_a_pair_of_a_video_of_one_frame(pair, tmp_path):
+    assert windows(pair(clip=Clip("x.avi", write_video(tmp_path / "x.avi", 1), 0)).face) == [[0] * 4] * 2
+
+
+def test_a_pair_is_read_at_once(pair, monkeypatch):
+    calls = []
+    monkeypatch.setattr("dataloaders.video.read_clip",
+                        lambda path, pick: calls.append(path) or read_clip(path, pick))
+    pair()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("load_size, side", [(0, 48), (48, 48), (60, 60)])
+def test_load_size_is_the_side_of_pairs_alone(pair, clip, load_size, side):
+    sample = pair(load_size=load_size)
+    assert sample.face.shape == sample.context.shape == (2, 4, 3, side, side)
+    evaluated = VideoDataset([clip], replace(PAIRS, load_size=load_size), 0)[Draw(0, 0, 0)]
+    assert evaluated.face.shape == evaluated.context.shape == (4, 3, 48, 48)
+
+
+def test_boxes_and_streams_of_pairs(pair, tmp_path):
+    (tmp_path / "face.json").write_text(json.dumps({"a/1": [80, 20, 96, 36]}))  # bit 5: of 32 to 39 alone
+    draws = [Draw(epoch, 0, 0) for epoch in range(6)]
+    samples = [pair(draw, faces=Boxes(tmp_path / "face.json"), streams="face", box_margin=0) for draw in draws]
+    for sample, draw in zip(samples, draws):
+        white = [[picture.mean() > 127 for picture in pictures(window)] for window in sample.face]
+        assert white == [[number >= 32 for number in numbers] for numbers in windows(pair(draw).face)]
+        assert sample.context is None and dict(sample.notes) == {"face: face box": 1}
+
+
+def test_an_unreadable_pair_is_a_bad_sample(pair, tmp_path):
+    assert pair(clip=Clip("x.avi", tmp_path / "x.avi", 0)) == BadSample("x.avi", "no such file")
+
+
+def test_fall_back_reader_draws_the_same_pairs(pair, clip, monkeypatch):
+    """decord asks for indices and then fails: what OpenCV is asked for must be the same."""
+    expected = windows(pair().face)
+
+    def failing(path, pick):
+        pick(40)
+        raise RuntimeError
+
+    monkeypatch.setattr("dataloaders.readers._read_with_decord", failing)
+    sample = pair()
+    assert windows(sample.face) == expected and sample.notes["video read with OpenCV"] == 1
+
+
+def test_evaluation_of_pretraining_sees_what_a_recognisers_does(clip):
+    """The middle frames, whatever the seed, the draw, the window and the colours of views."""
+    shared = dict(num_segments=4, image_size=48, missing_box="full")
+    one = VideoDataset([clip], VideoDataConfig(**shared), 0)[Draw(0, 0, 0)]
+    other = VideoDataset([clip], SimclrDataConfig(**shared, window=0.2, load_size=64), 9)[Draw(3, 0, 1)]
+    assert torch.equal(one.face, other.face) and torch.equal(one.context, other.context)
+    assert numbers_of(pictures(one.face)) == [5, 15, 25, 35] and one.target == other.target == 2
