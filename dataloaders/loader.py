@@ -1,5 +1,6 @@
 """Batches of one split, from any position of any epoch."""
 
+import atexit
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
@@ -97,6 +98,10 @@ def _end_workers() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would take their end for an accident
     for worker in multiprocessing.active_children():
         worker.kill()
+
+
+# After an error nobody else ends them, and Python would wait for them for ever: they ignore its SIGTERM.
+atexit.register(_end_workers)
 
 
 class _Watched(Dataset):

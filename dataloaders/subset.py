@@ -7,16 +7,20 @@ from utils.seeding import SUBSET, generator
 
 
 def labelled_subset(clips: list[Clip], fraction: float, seed: int) -> list[Clip]:
-    """As many clips of each class, together the fraction of all: at least one each, and what a small class has.
+    """The clips at `labelled_places`."""
+    return [clips[place] for place in labelled_places([clip.label for clip in clips], fraction, seed)]
 
-    They keep their order. With one seed, what a fraction holds is part of what a larger one does; 1 holds all clips.
+
+def labelled_places(labels: list[int], fraction: float, seed: int) -> list[int]:
+    """As many positions of each label, together the fraction of all: at least one each, and what a rare one has.
+
+    Ascending. With one seed, what a fraction holds is part of what a larger one does; 1 holds all.
     """
     if fraction == 1:
-        return clips
-    by_class = shuffled_by_class([clip.label for clip in clips], seed, SUBSET)
-    number = max(1, round(fraction * len(clips) / len(by_class)))
-    chosen = {place for places in by_class.values() for place in places[:number]}
-    return [clip for place, clip in enumerate(clips) if place in chosen]
+        return list(range(len(labels)))
+    by_class = shuffled_by_class(labels, seed, SUBSET)
+    number = max(1, round(fraction * len(labels) / len(by_class)))
+    return sorted(place for places in by_class.values() for place in places[:number])
 
 
 def shuffled_by_class(labels: list[int], seed: int, use: int) -> dict[int, list[int]]:

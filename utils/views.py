@@ -5,14 +5,15 @@ its frames share.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from utils.config.simclr import SimclrDataConfig
+from utils.config import SimclrDataConfig
+from utils.structures import Batch
 
 ASPECT = 4 / 3  # of a crop, at most; at least the inverse
 DISTORTED = 0.8  # probability of other colours
@@ -69,6 +70,13 @@ def draw_views(stream: np.random.Generator, count: int, settings: SimclrDataConf
         grey=grey < settings.grey,
         sigma=np.where(blurred < settings.blur, 0.1 + (max(0.1, 2 * min(1, size / 96)) - 0.1) * sigma, 0),
     )
+
+
+def view_pairs(batch: Batch, settings: SimclrDataConfig, stream: np.random.Generator) -> Batch:
+    """The batch with a view of each of its (B, 2) windows, (B, 2, T, 3, S, S) uint8; streams are drawn by themselves."""
+    views = {name: random_views(frames.flatten(0, 1), settings, settings.image_size, stream).unflatten(0, (-1, 2))
+             for name in ("face", "context") if (frames := getattr(batch, name)) is not None}
+    return replace(batch, **views)
 
 
 def random_views(frames: Tensor, settings: SimclrDataConfig, size: int, stream: np.random.Generator) -> Tensor:

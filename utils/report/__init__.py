@@ -4,15 +4,16 @@ from pathlib import Path
 from types import ModuleType
 
 from utils.prediction import Predictions
-from utils.report import clips, reviews
+from utils.report import clips, pretraining, reviews
 from utils.report.frame import render, run_context
 from utils.tasks import Task
 from utils.tasks.clips import Clips
+from utils.tasks.pretraining import Pretraining
 from utils.tasks.reviews import Reviews
 
 __all__ = ["write_report"]
 
-PAGES: dict[type, ModuleType] = {Clips: clips, Reviews: reviews}
+PAGES: dict[type, ModuleType] = {Clips: clips, Reviews: reviews, Pretraining: pretraining}
 
 
 def write_report(run_dir: Path, task: Task, predictions: Predictions, examples: dict) -> Path:

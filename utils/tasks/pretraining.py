@@ -17,7 +17,7 @@ from utils.views import view_pairs
 
 log = logging.getLogger("camxuc")
 
-LEAST_SPREAD, LEAST_RANK = 0.1, 2.0  # healthy features have a spread near 1 and a rank of tens
+LEAST_SPREAD, LEAST_RANK = 0.005, 2.0  # healthy features have a spread near 1 and a rank of tens
 
 
 class Pretraining(Clips):
