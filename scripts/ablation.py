@@ -7,19 +7,11 @@ is finished there is not run again. Only validation is scored; the test split st
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 
-from tqdm import tqdm
+from scripts.runs import Run, spread, train_all, words_after_dashes
 
-ROOT = Path(__file__).parent.parent
 OFF = {
     "label smoothing": ("--label-smoothing", "0"),
     "LDL": ("--no-use-ldl",),
@@ -30,30 +22,6 @@ OFF = {
 }
 FULL, BARE = "everything on", "cross entropy alone"
 VARIANTS = {FULL: (), **{f"no {name}": flags for name, flags in OFF.items()}, BARE: sum(OFF.values(), ())}
-
-
-@dataclass(frozen=True)
-class Run:
-    variant: str
-    seed: int
-    folder: Path
-
-    def train(self, recipe: str, flags: list[str], threads: int) -> None:
-        """
-        Raises:
-            CalledProcessError: the training failed; its own words are in train.out.
-        """
-        if (self.folder / "metrics.json").is_file():
-            return
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, ROOT / "main.py", "train", recipe, *flags, *VARIANTS[self.variant], "--seed",
-                   str(self.seed), "--no-score-test", "--resume", "auto", "--output-dir", self.folder]
-        with self.folder.with_suffix(".out").open("w") as out:
-            subprocess.run(command, check=True, stdout=out, stderr=out,
-                           env={"OMP_NUM_THREADS": str(threads)} | os.environ)
-
-    def scores(self) -> dict:
-        return json.loads((self.folder / "metrics.json").read_text())["val"]
 
 
 def table(scores: dict[str, list[dict]]) -> str:
@@ -71,32 +39,19 @@ def table(scores: dict[str, list[dict]]) -> str:
     return "\n".join(lines)
 
 
-def spread(values: Iterable[float], sign: str = "") -> str:
-    """Mean, and the sample standard deviation where there are two values or more."""
-    values = list(values)
-    return f"{mean(values):{sign}.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, which share the processors")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
-    words = sys.argv[1:]
-    place = words.index("--") if "--" in words else len(words)
-    args, flags = parser.parse_args(words[:place]), words[place + 1 :]
-    runs = [Run(variant, seed, args.out / str(seed) / variant.replace(" ", "-"))
-            for seed in args.seeds for variant in VARIANTS]
-    threads = max((os.cpu_count() or 1) // args.jobs, 1)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        trained = pool.map(lambda run: run.train(args.recipe, flags, threads), runs)
-        try:
-            for _ in tqdm(trained, total=len(runs), desc="trainings"):
-                pass
-        except subprocess.CalledProcessError as error:
-            sys.exit(f"error: {Path(error.cmd[-1]).with_suffix('.out')}: a training failed, its last lines say why")
-    print(table({variant: [run.scores() for run in runs if run.variant == variant] for variant in VARIANTS}))
+    words, flags = words_after_dashes(sys.argv[1:])
+    args = parser.parse_args(words)
+    runs = {(variant, seed): Run(args.out / str(seed) / variant.replace(" ", "-"), args.recipe,
+                                 (*flags, *VARIANTS[variant], "--seed", str(seed), "--no-score-test"))
+            for seed in args.seeds for variant in VARIANTS}
+    train_all(list(runs.values()), args.jobs)
+    print(table({variant: [runs[variant, seed].scores("val") for seed in args.seeds] for variant in VARIANTS}))
 
 
 if __name__ == "__main__":
