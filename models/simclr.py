@@ -60,12 +60,12 @@ class SimCLR(nn.Module):
     def _project(self, streams: list[Tensor]) -> Tensor:
         """(N, T, 3, H, W) of each stream -> (N, P)"""
         # The head sees all features at once: its batch norms, and the loss, then do not know of chunks.
-        return self.head(in_chunks(self.video, streams, self.chunk_size))
+        return _projected(self.head, in_chunks(self.video, streams, self.chunk_size))
 
     @torch.no_grad()
     def _keys(self, streams: list[Tensor]) -> Tensor:
         video, head = self.key_side
-        return head(in_chunks(video, streams, self.chunk_size))
+        return _projected(head, in_chunks(video, streams, self.chunk_size))
 
     def class_features(self) -> dict[str, Tensor]:
         """There are no classes."""
@@ -89,3 +89,8 @@ class SimCLR(nn.Module):
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
         """All learn at one rate."""
         return {"": [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]}
+
+
+def _projected(head: nn.Sequential, features: Tensor) -> Tensor:
+    """(N, width) -> (N, P). One row, as of MoCo's last batch, has no statistics: the running ones norm it."""
+    return head.train(len(features) > 1)(features)

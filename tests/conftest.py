@@ -76,3 +76,22 @@ def configure(recipe) -> Callable[..., VideoConfig]:
     from utils.recipe import load_config
 
     return lambda flags="": load_config(str(recipe), flags.split())
+
+
+@pytest.fixture(scope="session")
+def simclr_recipe(caer, micro, tmp_path_factory) -> Path:
+    from tests.small_simclr import RECIPE
+
+    path = tmp_path_factory.mktemp("simclr_recipe") / "small_simclr.yaml"
+    path.write_text(RECIPE.format(root=caer))
+    return path
+
+
+@pytest.fixture(scope="session")
+def simclr_run(simclr_recipe, tmp_path_factory) -> Path:
+    """The folder of a finished run, by the command line; copy it before it is changed."""
+    from main import main
+
+    folder = tmp_path_factory.mktemp("simclr") / "run"
+    assert main(["train", str(simclr_recipe), "--output-dir", str(folder)]) == 0
+    return folder

@@ -1,4 +1,4 @@
-"""Imports run one way, on three floors: main.py, and predict.py for it; trainer.py, models, dataloaders; utils."""
+"""Imports run one way, on three floors: main.py, predict.py and probe.py for it; trainer.py, models, dataloaders; utils."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("models", "dataloaders", "utils")
 IN_ROOMS = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-FILES = sorted([ROOT / "main.py", ROOT / "predict.py", ROOT / "trainer.py", *IN_ROOMS])
-OURS = {"main", "predict", "trainer", "tests", "scripts", *ROOMS}
+FILES = sorted([ROOT / "main.py", ROOT / "predict.py", ROOT / "probe.py", ROOT / "trainer.py", *IN_ROOMS])
+OURS = {"main", "predict", "probe", "trainer", "tests", "scripts", *ROOMS}
 
 
 def module_name(path: Path) -> str:
@@ -45,7 +45,7 @@ def rooms(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_floors(path):
     room = module_name(path).split(".")[0]
-    allowed = {"main": {"predict", "trainer", *ROOMS}, "predict": set(ROOMS), "trainer": {"utils"},
+    allowed = {"main": {"predict", "probe", "trainer", *ROOMS}, "predict": set(ROOMS), "probe": set(ROOMS), "trainer": {"utils"},
                "utils": {"utils"}}.get(room, {room, "utils"})
     assert rooms(path) <= allowed
 
@@ -67,7 +67,8 @@ def test_the_trainer_knows_no_kind_of_data():
     assert [word for word in ("face", "context", "text", "frame", "prompt") if word in words] == []
 
 
-@pytest.mark.parametrize("word", ["face", "frame", "video", "text", "token", "aspect", "review", "sentiment", "mixup"])
+@pytest.mark.parametrize("word", ["face", "frame", "video", "text", "token", "aspect", "review", "sentiment", "mixup",
+                                  "simclr", "views", "moco", "probe", "momentum"])
 def test_the_trainer_knows_no_task(word):
     code = re.sub(r'""".*?"""|#.*', "", (ROOT / "trainer.py").read_text(), flags=re.DOTALL)
     assert not re.search(rf"(?<!con){word}", code)  # `context` managers are no text

@@ -117,3 +117,18 @@ def test_any_tower_of_timm():
     NTXentLoss()(output.projection, output.key).backward()
     assert output.projection.shape == (3, 16)
     assert model.video.visual.trunk.conv1[0].weight.grad.abs().max() > 0
+
+
+def test_a_row_by_itself_is_normed_with_the_running_statistics(make):
+    """As MoCo's last batch, with one clip, would be; the next batch has its own statistics again."""
+    model = make(momentum=0.9).train()
+    single, several = pairs(1), pairs(4)
+    with torch.no_grad():
+        before = model(several).projection  # also moves the running statistics from 0 and 1
+        norm = model.head[1]
+        output, mean = model(single), norm.running_mean.clone()
+        hidden = F.relu(F.batch_norm(model.head[0](model.video(*alone(single, 0))), norm.running_mean,
+                                     norm.running_var, norm.weight, norm.bias))
+        assert torch.allclose(output.projection, model.head[3](hidden), atol=1e-5)
+        assert torch.equal(norm.running_mean, mean) and output.key.shape == (1, 16)
+        assert torch.allclose(model(several).projection, before, atol=1e-5)
