@@ -25,10 +25,9 @@ FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen 
 
 
 def _clip(config: VideoConfig | SimclrConfig, about: dict) -> nn.Module:
-    """Without weights of its own where those of a run are to be loaded, its own or another's."""
-    start = config.model.init_from
-    about = about or (read_about(start) if start else {})
+    """Without weights of its own where the run's are to be loaded. --init-from brings no text tower: that stays."""
     pretrained = "none" if about else config.model.clip_pretrained
+    about = about or (read_about(start) if (start := config.model.init_from) else {})
     return load_clip(config.model.clip_model, pretrained, config.data.image_size, about.get("quick_gelu", False))
 
 
@@ -36,6 +35,9 @@ def _started(model: nn.Module, config: VideoConfig | SimclrConfig, about: dict) 
     """With the encoder of --init-from, unless its own weights are to be loaded."""
     if (run := config.model.init_from) and not about:
         load_part(model, "video", run)
+        if model.quick_gelu != read_about(run).get("quick_gelu", False):
+            raise UserError(f"--init-from {run}: its encoder has another activation; give --clip-pretrained as that "
+                            "run did")
         model.meet_keys()
         log.info("encoder from %s", run)
     return model

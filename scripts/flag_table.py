@@ -11,18 +11,20 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from utils.config import CONFIGS, DataConfig, TrainConfig, flag
+from utils.config import CONFIGS, ClipDataConfig, ClipModelConfig, DataConfig, TrainConfig, flag
 from utils.errors import UserError
 
 START, END = "<!-- flags -->", "<!-- /flags -->"
-COMMON = {"Data: both tasks": DataConfig, "Loop: both tasks": TrainConfig}
-NAMES = {"loss": "objective", "train": "rates"}  # of a Config's sections; others are called as they are
+SHARED = {"Data: all tasks": DataConfig, "Loop: all tasks": TrainConfig,
+          "Clips: data": ClipDataConfig, "Clips: model": ClipModelConfig}
+TITLES = {"video": "Video", "text": "Text", "simclr": "SimCLR"}
+NAMES = {"loss": "objective", "train": "training"}  # of a Config's sections; others are called as they are
 
 
 def flag_table() -> str:
-    """One table per section: first what all tasks have, then each task's own flags."""
-    tables = [_section(heading, section) for heading, section in COMMON.items()]
-    tables += [_section(f"{task.capitalize()}: {NAMES.get(name, name)}", section)
+    """One table per section: first what tasks share, then each task's own flags."""
+    tables = [_section(heading, section) for heading, section in SHARED.items()]
+    tables += [_section(f"{TITLES[task]}: {NAMES.get(name, name)}", section)
                for task, config in CONFIGS.items() for name, section in config.sections().items()]
     return "\n\n".join(tables) + "\n"
 

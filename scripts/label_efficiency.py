@@ -3,7 +3,8 @@
     python -m scripts.label_efficiency fer2013 --init-from runs/simclr --seeds 0 1 2 -- --root-dir D --clip-model tiny
 
 What follows `--` goes to every `main.py train`; `--at 0.01 "--epochs 40 --batch-size 32"` adds flags at one share of
-the labels, `--scratch "FLAGS"` and `--pretrained "FLAGS"` to one of the two. The seed draws the labelled clips as well
+the labels, `--scratch "FLAGS"` and `--pretrained "FLAGS"` to one of the two; a lone flag as `" --no-use-moco"`, with a
+space, or it would be taken as one of this script's. The seed draws the labelled clips as well
 as the weights, and both have the same. Each run is a process of its own in OUT/SHARE/START-SEED, and one that is
 finished there is not run again. Prints a Markdown table, and writes it and a picture to OUT.
 """
@@ -56,6 +57,18 @@ def draw(scores: Scores, split: str, chance: float) -> Figure:
     return figure
 
 
+def _at_shares(pairs: list[list[str]], shares: list[float], parser: argparse.ArgumentParser) -> dict[float, list[str]]:
+    """The words that --at adds at each share."""
+    at = {share: [] for share in shares}
+    for share, words in pairs:
+        added = shlex.split(words)
+        try:
+            at[float(share)] += added
+        except (KeyError, ValueError):
+            parser.error(f"--at {share}: must be one of --shares {' '.join(f'{one:g}' for one in shares)}")
+    return at
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
@@ -73,9 +86,9 @@ def main() -> None:
     flags += ["--score-test" if args.split == "test" else "--no-score-test"]
     own = {SCRATCH: shlex.split(args.scratch),
            PRETRAINED: [*shlex.split(args.pretrained), "--init-from", str(args.init_from)]}
-    at = {float(share): shlex.split(of_share) for share, of_share in args.at}
+    at = _at_shares(args.at, args.shares, parser)
     runs = {(share, start, seed): Run(args.out / f"{share:g}" / f"{start.replace(' ', '-')}-{seed}", args.recipe, (
-                *flags, *at.get(share, ()), *own[start], "--label-fraction", str(share), "--seed", str(seed)))
+                *flags, *at[share], *own[start], "--label-fraction", str(share), "--seed", str(seed)))
             for seed in args.seeds for share in args.shares for start in own}
     train_all(list(runs.values()), args.jobs)
     scores = {share: {start: [runs[share, start, seed].scores(args.split) for seed in args.seeds] for start in own}

@@ -23,21 +23,25 @@ from utils.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 
-BOTH = """
+ALL = """
 --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --batch-size --num-workers
 --reader-timeout --max-bad-clips --dataset --model --dropout --epochs --optimizer --lr --weight-decay --warmup-epochs
 --milestones --gamma --use-amp --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume
 --score-test --seed --device --output-dir
 """.split()
 
-OWN = {
-    "video": """
+CLIPS = """
 --target --bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
---num-segments --duration --image-size --augment --random-erasing --use-weighted-sampler --sampler-power --clip-model
---clip-pretrained --text-type --contexts-number --class-token-position --class-specific-contexts --contexts-init
---adapter-ratio --temporal-layers --temporal-heads --temporal-pool --temperature --mirror --label-smoothing --use-ldl
+--num-segments --duration --image-size --label-fraction --clip-model --clip-pretrained --init-from --adapter-ratio
+--temporal-layers --temporal-heads --temporal-pool --temperature --moco-k --moco-m --moco-t
+""".split()
+
+OWN = {
+    "video": CLIPS + """
+--augment --random-erasing --use-weighted-sampler --sampler-power --text-type --contexts-number
+--class-token-position --class-specific-contexts --contexts-init --mirror --label-smoothing --use-ldl
 --ldl-warmup --ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc
---dc-warmup --dc-ramp --dc-rows --use-moco --lambda-moco --moco-k --moco-m --moco-t --moco-keys --mixup-alpha
+--dc-warmup --dc-ramp --dc-rows --use-moco --lambda-moco --moco-keys --mixup-alpha
 --lr-image-encoder --lr-prompt-learner --lr-adapter
 """.split(),
     "text": """
@@ -47,8 +51,12 @@ OWN = {
 --contrastive-weight --contrastive-temperature --contrastive-base-weight --mention-weight --lr-encoder
 --layer-decay --freeze-embeddings --token-dropout
 """.split(),
+    "simclr": CLIPS + """
+--unlabelled --load-size --window --crop-scale --flip --colour --grey --blur --head-layers --head-width --chunk-size
+--ssl --projection-width --neighbours
+""".split(),
 }
-FLAGS = {task: BOTH + own for task, own in OWN.items()}
+FLAGS = {task: ALL + own for task, own in OWN.items()}
 
 # Names that users of this family of projects know.
 KNOWN = """
@@ -57,7 +65,7 @@ KNOWN = """
 --milestones --use-amp --grad-clip --label-smoothing --use-ldl --ldl-temperature --ldl-warmup --lambda-mi --lambda-dc
 --mi-warmup --mi-ramp --dc-warmup --dc-ramp --use-moco --moco-k --moco-m --moco-t --mixup-alpha --use-weighted-sampler
 --text-type --contexts-number --class-token-position --temporal-layers --num-segments --duration --image-size
---temperature --crop-body --resume --seed --num-workers --output-dir
+--temperature --crop-body --resume --seed --num-workers --output-dir --label-fraction
 """.split()
 
 
@@ -70,6 +78,7 @@ def test_no_flag_comes_or_goes_unnoticed():
 NO_FORMS = {
     "video": ("use-amp", "use-ldl", "use-moco", "use-weighted-sampler", "crop-body", "class-specific-contexts"),
     "text": ("use-amp", "score-test", "freeze-embeddings"),
+    "simclr": ("use-amp", "score-test", "crop-body"),
 }
 
 
@@ -81,7 +90,7 @@ def test_help_prints_the_tasks_flags_and_the_no_form_of_booleans(tmp_path, capsy
     said = capsys.readouterr().out
     words = set(re.findall(r"--[a-z-]+", said))
     assert not end.value.code
-    assert words >= set(FLAGS[task]) and not words & (set(FLAGS["video"]) ^ set(FLAGS["text"])) - set(FLAGS[task])
+    assert words >= set(FLAGS[task]) and not words & set(sum(FLAGS.values(), [])) - set(FLAGS[task])
     assert {f"--no-{name}" for name in NO_FORMS[task]} <= words
 
 
@@ -106,6 +115,19 @@ def empty_root(root: Path) -> Path:
     return bare
 
 
+SIMCLR = """\
+model: simclr
+root_dir: {root}
+clip_model: micro
+clip_pretrained: none
+image_size: 32
+num_segments: 2
+num_workers: 0
+epochs: 1
+use_amp: false
+device: cpu
+"""
+
 MISTAKES = {
     "recipe": ("nowhere", "recipe 'nowhere': no such file"),
     "flag": ("{recipe} --epoch 3", "unknown flag --epoch; did you mean --epochs?"),
@@ -118,6 +140,20 @@ MISTAKES = {
     "boxes": ("{recipe} --bounding-box-face gone.json", "--bounding-box-face gone.json: no such file"),
     "weights": ("{recipe} --clip-pretrained gone.pt", "--clip-pretrained gone.pt: neither a file nor a tag"),
     "model": ("{recipe} --clip-model ViT-X", "--clip-model ViT-X: no such model"),
+    "timm's model": ("{recipe} --clip-model timm/nonesuch", "--clip-model timm/nonesuch: cannot be had: "),
+    "timm's weights": ("{recipe} --clip-model timm/resnet10t --clip-pretrained openai",
+                       "--clip-pretrained openai: timm/resnet10t takes `timm`, for timm's weights, or `none`"),
+    "start": ("{recipe} --init-from gone", "gone/model.safetensors: no such file; give the folder of a finished run"),
+    "no labels": ("{recipe} --label-fraction 0", "--label-fraction 0.0: must be in (0, 1]"),
+    "all labels twice": ("{recipe} --label-fraction 2", "--label-fraction 2.0: must be in (0, 1]"),
+    "rate": ("{recipe} --lr auto", "auto"),
+    "unlabelled": ("{simclr} --unlabelled gone", "--unlabelled gone: "),
+    "nothing unlabelled": ("{simclr} --unlabelled {empty}", "holds no video or image"),
+    "frames too small": ("{simclr} --load-size 31", "--load-size 31: must not be below --image-size 32"),
+    "objective": ("{simclr} --ssl moco --temperature 0.1", "temperature: used with --ssl simclr only"),
+    "start of simclr": ("{simclr} --init-from gone", "gone/model.safetensors: no such file"),
+    "simclr's flag": ("{recipe} --load-size 64", "unknown flag --load-size"),
+    "recogniser's flag": ("{simclr} --lr-adapter 1", "unknown flag --lr-adapter"),
     "heads": ("{recipe} --temporal-heads 5", "--temporal-heads 5: must divide"),
     "contexts": ("{recipe} --contexts-number 99", "--contexts-number 99"),
     "device": ("{recipe} --device abacus", "--device abacus"),
@@ -134,7 +170,9 @@ def test_a_mistake_is_one_line_and_status_2(words, said, recipe, caer, tmp_path,
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "data" / "root"
     shutil.copytree(caer, root)
-    places = dict(recipe=recipe, labels=label_list(root, [0, 1, 9]), empty=empty_root(root))
+    simclr = tmp_path / "simclr.yaml"
+    simclr.write_text(SIMCLR.format(root=root))
+    places = dict(recipe=recipe, simclr=simclr, labels=label_list(root, [0, 1, 9]), empty=empty_root(root))
     words = words.format(**places).split()
     assert main(["train", *words, "--output-dir", str(tmp_path / "run")]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("lists: ")]

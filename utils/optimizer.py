@@ -22,13 +22,14 @@ def depth_factors(names: list[str], decay: float) -> list[float]:
 
 
 def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Parameter]]]) -> torch.optim.Optimizer:
-    """AdamW or SGD over a model's parameter groups.
+    """AdamW, SGD or LARS over a model's parameter groups.
 
     Args:
         groups: named parameters by group; group `adapter` learns at `lr_adapter`, group `` at `lr`.
     A text encoder's layers learn the slower the lower they are, by `layer_decay`.
-    Weight decay leaves out biases, norms (whatever has one axis) and prompts. A group with learning rate 0
-    is frozen: its parameters stop requiring a gradient.
+    Weight decay, and LARS's adaptation to each layer (You et al., 2017, arXiv 1708.03888), leave out biases, norms
+    (whatever has one axis) and prompts. A group with learning rate 0 is frozen: its parameters stop requiring a
+    gradient.
     Raises:
         UserError: everything is frozen.
     """
@@ -45,7 +46,8 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
             buckets[factor, parameter.ndim > 1 and name != "prompt_learner"].append(parameter)
         for (factor, decays), chosen in sorted(buckets.items(), key=lambda item: item[0]):
             parts.append({"params": chosen, "name": name or "rest", "lr": rate * factor, "full_lr": rate * factor,
-                          "weight_decay": config.weight_decay if decays else 0.0})
+                          "weight_decay": config.weight_decay if decays else 0.0,
+                          "always_adapt": decays})  # LARS: not only where there is weight decay
     if not parts:
         raise UserError("every learning rate is 0: nothing is left to train")
     if config.optimizer == "lars":

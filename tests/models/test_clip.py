@@ -148,7 +148,7 @@ def test_a_file_of_something_else(micro, tmp_path, value):
 
 @pytest.mark.parametrize("name", ["ViT-B-32", "convnext_base"])
 def test_pictures_too_small_for_the_tower(name):
-    with pytest.raises(UserError, match=f"--image-size 20: {name} cannot see pictures so small"):
+    with pytest.raises(UserError, match=f"--image-size 20: {name} cannot see pictures of that size"):
         load_clip(name, "none", 20)
 
 

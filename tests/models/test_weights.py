@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from models.weights import FILE, load_weights, read_about, save_run_model
+from models.weights import FILE, load_part, load_weights, read_about, save_run_model
 from utils.errors import UserError
 from utils.structures import Labels
 
@@ -77,3 +77,50 @@ def test_weights_of_another_network(tmp_path):
     save_run_model(Small(4), LABELS[0], tmp_path)
     with pytest.raises(UserError, match="does not fit the run's config.yaml: .*layer.weight"):
         load_weights(Small(3), tmp_path)
+
+
+class Parted(nn.Module):
+    def __init__(self, width: int = 3, **parts):
+        super().__init__()
+        self.video, self.about = nn.Sequential(nn.Linear(width, 2), nn.BatchNorm1d(2)), dict
+        for name, size in parts.items():
+            setattr(self, name, nn.Linear(size, 2))
+
+
+def test_a_part_is_taken_and_nothing_else(tmp_path):
+    """From a run whose other parts are not this one's, one of them with a like name."""
+    run, model = Parted(head=4, videos=5), Parted(head=7)
+    run.video[1].running_mean.fill_(3)
+    head = model.head.weight.clone()
+    save_run_model(run, LABELS[0], tmp_path)
+    load_part(model, "video", tmp_path)
+    assert all(torch.equal(value, run.video.state_dict()[name]) for name, value in model.video.state_dict().items())
+    assert model.video[1].running_mean.tolist() == [3, 3] and torch.equal(model.head.weight, head)
+
+
+def test_a_run_without_the_part(tmp_path):
+    save_run_model(Small(), LABELS[1], tmp_path)
+    with pytest.raises(UserError, match=f"^--init-from {tmp_path}: that run has no encoder of clips$"):
+        load_part(Parted(), "video", tmp_path)
+
+
+@pytest.mark.parametrize("change, said", [
+    (lambda run: Parted(4), "size mismatch for 0.weight"),
+    (lambda run: run.video.append(nn.Linear(2, 2)), "Unexpected key.*2.weight"),
+    (lambda run: run.video.pop(1), "Missing key.*1.weight"),
+])
+def test_a_part_of_other_settings_names_what_to_check(tmp_path, change, said):
+    run = Parted()
+    changed = change(run)
+    save_run_model(changed if isinstance(changed, Parted) else run, LABELS[0], tmp_path)
+    with pytest.raises(UserError, match=rf"^--init-from {tmp_path}: .*--clip-model, --image-size, --streams, "
+                                        rf"--temporal-layers, --adapter-ratio must be that run's\): {said}") as error:
+        load_part(Parted(), "video", tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_part_of_a_damaged_run(tmp_path):
+    (tmp_path / FILE).write_bytes(b"\x08\0\0\0\0\0\0\0notjson!")
+    with pytest.raises(UserError, match="^--init-from ") as error:
+        load_part(Parted(), "video", tmp_path)
+    assert "\n" not in str(error.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.ablation import BARE, FULL, VARIANTS, spread, table
+from scripts.ablation import BARE, FULL, VARIANTS, table
 from utils.recipe import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,6 @@ def test_differences_are_paired_by_seed():
     lines = table({name: [{"uar": uar, "war": war} for uar, war in pairs] for name, pairs in runs.items()}).splitlines()
     assert lines[2] == "| everything on | 0.600 ± 0.141 |  | 0.700 ± 0.141 |"
     assert lines[3] == "| no MI | 0.450 ± 0.071 | -0.150 ± 0.071 | 0.600 ± 0.000 |"
-
-
-def test_one_value_has_no_spread():
-    assert spread([0.25]) == "0.250" and spread([0.25], "+") == "+0.250"
 
 
 def script(*words):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.flag_table import COMMON, END, START, flag_table, insert
-from utils.config import CONFIGS, DataConfig, TrainConfig
+from scripts.flag_table import END, SHARED, START, TITLES, flag_table, insert
+from utils.config import CONFIGS, ClipDataConfig, ClipModelConfig, DataConfig, TrainConfig
 from utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -32,17 +32,18 @@ def parsed() -> dict[str, dict[str, list[str]]]:
 
 
 TABLES = parsed()
-NAMES = {"data": "data", "model": "model", "loss": "objective", "train": "rates"}
-SECTIONS = COMMON | {f"{task.capitalize()}: {NAMES[name]}": section
+NAMES = {"data": "data", "model": "model", "loss": "objective", "train": "training"}
+SECTIONS = SHARED | {f"{TITLES[task]}: {NAMES[name]}": section
                      for task, config in CONFIGS.items() for name, section in config.sections().items()}
 ROWS = [(heading, key) for heading, table in TABLES.items() for key in table]
 
 
-def test_the_common_sections_come_first_and_then_each_tasks():
+def test_what_tasks_share_comes_first_and_then_each_tasks_own():
     assert list(TABLES) == list(SECTIONS) == [
-        "Data: both tasks", "Loop: both tasks", "Video: data", "Video: model", "Video: objective", "Video: rates",
-        "Text: data", "Text: model", "Text: objective", "Text: rates"]
-    assert list(COMMON.values()) == [DataConfig, TrainConfig]
+        "Data: all tasks", "Loop: all tasks", "Clips: data", "Clips: model", "Video: data", "Video: model",
+        "Video: objective", "Video: training", "Text: data", "Text: model", "Text: objective", "Text: training",
+        "SimCLR: data", "SimCLR: model", "SimCLR: objective", "SimCLR: training"]
+    assert list(SHARED.values()) == [DataConfig, TrainConfig, ClipDataConfig, ClipModelConfig]
 
 
 @pytest.mark.parametrize("heading, section", SECTIONS.items())
@@ -53,16 +54,23 @@ def test_a_section_has_its_docstring_above_its_flags(heading, section):
         section.__doc__, "", "| flag | default | meaning |", "|---|---|---|"]
 
 
+TWICE = {"video": [], "text": ["num_workers"], "simclr": ["lr", "optimizer", "warmup_epochs"]}
+
+
 @pytest.mark.parametrize("task", CONFIGS)
-def test_every_setting_of_a_task_is_under_its_headings_or_the_common_ones(task):
-    own = [key for heading, table in TABLES.items() if heading.startswith(task.capitalize()) for key in table]
-    both = [key for heading in COMMON for key in TABLES[heading]]
-    assert sorted({*own, *both}) == sorted(CONFIGS[task].settings())
-    twice = set(own) & set(both)
-    assert twice == {"video": set(), "text": {"num_workers"}}[task]  # whose default is another one there
-    defaults = {f.name: f.default for section in COMMON.values() for f in dataclasses.fields(section)}
-    for key in set(both) - twice:
-        assert default_of(CONFIGS[task].settings()[key], key) == defaults[key]
+def test_a_setting_of_a_task_is_in_one_table_of_those_it_has(task):
+    """Its own, or one that it shares; in both, where its default is another one."""
+    config = CONFIGS[task]
+    shared = {heading: section for heading, section in SHARED.items()
+              if any(issubclass(own, section) for own in config.sections().values())}
+    assert len(shared) == {"video": 4, "text": 2, "simclr": 4}[task]
+    places = [(key, section) for heading, section in shared.items() for key in TABLES[heading]]
+    own = [key for heading, table in TABLES.items() if heading.startswith(TITLES[task] + ":") for key in table]
+    assert sorted([*own, *(key for key, _ in places)]) == sorted([*config.settings(), *TWICE[task]])
+    assert sorted(set(own) & {key for key, _ in places}) == TWICE[task]
+    for key, section in places:
+        same = default_of(config.settings()[key], key) == default_of(section, key)
+        assert same == (key not in TWICE[task]), key
 
 
 def default_of(section: type, key: str):
@@ -83,13 +91,16 @@ def test_a_row(heading, key):
 
 
 def test_a_meaning_is_the_docstring_and_its_choices():
-    assert TABLES["Data: both tasks"]["batch_size"][2] == "Samples per batch."
+    assert TABLES["Data: all tasks"]["batch_size"][2] == "Samples per batch."
     assert TABLES["Text: data"]["num_workers"][1:] == ["`0`", "Loader processes; tokens need none."]
     assert TABLES["Video: objective"]["moco_keys"][2] == (
         "What the momentum side encodes: the class's text, or the same frames of the video. (`text`, `video`)")
     assert TABLES["Text: objective"]["loss_type"][2] == (
         "The classification loss of the sentiments. (`focal`, `ghm`, `unified`, `ce`)")
-    assert TABLES["Loop: both tasks"]["use_amp"][0] == "`--use-amp` `--no-use-amp`"
+    assert TABLES["SimCLR: model"]["head_layers"][1:] == ["`2`", "Layers of the projection head. (`2`, `3`)"]
+    assert TABLES["SimCLR: training"]["lr"][1:] == [
+        "`auto`", "Learning rate; `auto` is 0.3 x batch / 256, or 0.001 x batch / 256 for AdamW."]
+    assert TABLES["Loop: all tasks"]["use_amp"][0] == "`--use-amp` `--no-use-amp`"
 
 
 def test_writing_replaces_the_marked_part_alone(tmp_path):

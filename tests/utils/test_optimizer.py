@@ -1,8 +1,10 @@
 import pytest
 import torch
+from timm.optim import Lars
 from torch import nn
 
-from utils.config import TextTrainConfig, VideoTrainConfig
+from utils import checkpoint
+from utils.config import SimclrTrainConfig, TextTrainConfig, VideoTrainConfig
 from utils.errors import UserError
 from utils.optimizer import build_optimizer, depth_factors
 
@@ -50,6 +52,64 @@ def test_kinds():
     assert isinstance(sgd, torch.optim.SGD)
     assert all(g["momentum"] == 0.9 and g["nesterov"] for g in sgd.param_groups)
     assert isinstance(build_optimizer(VideoTrainConfig(), groups()), torch.optim.AdamW)
+    lars = build_optimizer(SimclrTrainConfig(optimizer="lars", lr=1.0), {"": groups()[""]})
+    assert isinstance(lars, Lars) and all(g["momentum"] == 0.9 and not g["nesterov"] for g in lars.param_groups)
+
+
+def lars_layer(**settings) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A layer of weights (3, 4), of norm 5, and bias 1, with LARS at a rate of 0.5."""
+    layer = nn.Linear(2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        layer.bias.fill_(1)
+    config = SimclrTrainConfig(optimizer="lars", lr=0.5, **settings)
+    return layer, build_optimizer(config, {"": list(layer.named_parameters())})
+
+
+def step(layer: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """By gradients (0, 2) of the weights and 2 of the bias."""
+    layer.weight.grad, layer.bias.grad = torch.tensor([[0.0, 2.0]]), torch.tensor([2.0])
+    optimizer.step()
+
+
+def test_lars_adapts_the_step_of_weights_and_leaves_biases_to_sgd():
+    layer, optimizer = lars_layer(weight_decay=0.1)
+    step(layer, optimizer)
+    # The ratio is 0.001 * 5 / (2 + 0.1 * 5) = 0.002, of the decayed gradient (0.3, 2.4).
+    assert layer.weight[0].tolist() == pytest.approx([3 - 0.5 * 0.002 * 0.3, 4 - 0.5 * 0.002 * 2.4], abs=1e-6)
+    assert layer.bias.item() == pytest.approx(1 - 0.5 * 2)
+    step(layer, optimizer)
+    assert layer.bias.item() == pytest.approx(0 - 0.5 * (0.9 * 2 + 2))
+
+
+def test_lars_adapts_without_weight_decay_too():
+    layer, optimizer = lars_layer(weight_decay=0)
+    step(layer, optimizer)
+    assert layer.weight[0].tolist() == pytest.approx([3, 4 - 0.5 * (0.001 * 5 / 2) * 2], abs=1e-6)
+    assert layer.bias.item() == pytest.approx(0)
+
+
+def test_lars_is_no_matter_of_the_gradients_size():
+    steps = []
+    for factor in (1, 100):
+        layer, optimizer = lars_layer(weight_decay=0)
+        layer.weight.grad = factor * torch.tensor([[1.0, -2.0]])
+        optimizer.step()
+        steps.append(layer.weight.detach())
+    assert torch.allclose(*steps, atol=1e-6) and not torch.equal(steps[0], torch.tensor([[3.0, 4.0]]))
+
+
+def test_lars_goes_on_with_its_momentum(tmp_path):
+    whole, optimizer = lars_layer(weight_decay=0.1)
+    step(whole, optimizer)
+    checkpoint.save({"model": whole.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
+    step(whole, optimizer)
+    state = checkpoint.load(tmp_path / "last.pt")
+    resumed, optimizer = lars_layer(weight_decay=0.1)
+    resumed.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    step(resumed, optimizer)
+    assert torch.equal(resumed.weight, whole.weight) and torch.equal(resumed.bias, whole.bias)
 
 
 def test_an_encoders_lower_layers_learn_slower():

@@ -85,6 +85,29 @@ def test_what_a_network_does_not_say_is_none():
     assert predictions.mention is None and predictions.embedding is None
 
 
+class Encoder(nn.Module):
+    """Features and nothing else, as of a network that has seen no label."""
+
+    def forward(self, batch: Batch) -> Output:
+        return Output(embedding=1 / batch.face.float().mean(dim=(1, 3, 4)))
+
+
+def test_features_without_logits():
+    batches = [batch([3, 1], "ab"), EMPTY, batch([0], "c")]
+    predictions = predict(Encoder(), batches, CPU, Tally("val", 4, 0.5))
+    assert predictions.logits is None and predictions.mention is None
+    assert predictions.ids == ["a", "b", "c"] and predictions.targets.tolist() == [3, 1, 0]
+    frames = torch.cat([batches[0].face, batches[2].face]).mean(dim=(1, 3, 4))
+    assert torch.allclose(predictions.embedding, 1 / frames)
+
+
+def test_features_that_are_not_finite_are_an_error():
+    bad = batch([2, 0], "cd")
+    bad.face[1, :, 0] = 0
+    with pytest.raises(UserError, match="^val: the network's output is not finite, among c, d; its weights"):
+        predict(Encoder(), [batch([3, 1], "ab"), bad], CPU, Tally("val", 4, 0.5))
+
+
 def test_cross_entropy_of_reviews_is_over_the_cells_that_have_a_class():
     """-1 is not mentioned, -2 is mentioned without a polarity."""
     logits = torch.tensor([[[0.0, 1], [2, 0]], [[5, 5], [0, 3]]])

@@ -149,20 +149,32 @@ def test_model_selects_the_settings(recipe):
 
 @pytest.mark.parametrize("model", ["txet", "null", "[text]", "{a: 1}", "1"])
 def test_no_such_model(recipe, model):
-    with pytest.raises(UserError, match=r"mine\.yaml: model: .* must be one of video, text$"):
+    with pytest.raises(UserError, match=r"mine\.yaml: model: .* must be one of video, text, simclr$"):
         load_config(recipe(f"model: {model}"))
 
 
 def test_a_flag_does_not_change_the_task(recipe):
-    for text, other in (("", "text"), ("model: text", "video")):
+    for text, other in (("", "text"), ("model: text", "video"), ("", "simclr"), ("model: simclr", "video")):
         with pytest.raises(UserError, match=f"--model.*{other}|{other}.*--model"):
             load_config(recipe(text), ["--model", other])
+
+
+@pytest.mark.parametrize("model", ["video", "text"])
+def test_only_simclr_finds_a_learning_rate_and_an_optimizer(recipe, model):
+    path = recipe(f"model: {model}")
+    for words, said in (("--lr auto", "auto"), ("--optimizer auto", "auto"), ("--optimizer lars", "lars")):
+        with pytest.raises(UserError, match=f"^command line: .*{said}"):
+            load_config(path, words.split())
+    with pytest.raises(UserError, match="auto"):
+        load_config(recipe(f"model: {model}\nlr: auto"))
 
 
 @pytest.mark.parametrize("text, said", [
     ("mention_treshold: 0.3", "unknown key 'mention_treshold'"),
     ("model: text\nmention_treshold: 0.3", "unknown key 'mention_treshold'; did you mean mention_threshold?"),
     ("use_moc: true", "unknown key 'use_moc'; did you mean use_moco?"),
+    ("model: simclr\nload_sze: 64", "unknown key 'load_sze'; did you mean load_size?"),
+    ("load_size: 64", "unknown key 'load_size'; did you mean image_size?"),
     ("model: text\nuse_moco: true", "unknown key 'use_moco'; did you mean use_amp?"),
 ])
 def test_the_nearest_name_is_one_of_the_tasks_own(recipe, text, said):

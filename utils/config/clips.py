@@ -56,9 +56,9 @@ class ClipModelConfig:
     clip_model: str = "ViT-B-16"
     """An open_clip model name; `tiny` or `small48`, our own; or `timm/NAME`, a tower of timm."""
     clip_pretrained: str = "openai"
-    """A pretrained tag of open_clip, a checkpoint file, or `none` for random weights."""
+    """A pretrained tag of open_clip, a checkpoint file, `timm` for those of timm/NAME, or `none` for random weights."""
     init_from: Path | None = None
-    """A finished run, of either kind, whose encoder this one starts from."""
+    """A finished run on clips, with labels or without, whose encoder this one starts from."""
     adapter_ratio: int = 4
     """Bottleneck of the adapter: feature width / hidden width."""
     temporal_layers: int = 1
