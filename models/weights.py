@@ -67,5 +67,5 @@ def load_part(model: nn.Module, part: str, run_dir: Path) -> None:
         getattr(model, part).load_state_dict(of_part)
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).splitlines()[1:2] or [first_line(error)]).strip()
-        raise UserError(f"--init-from {run_dir}: its encoder has other settings (--clip-model, --image-size, --streams, "
-                        f"--temporal-layers, --adapter-ratio must be that run's): {reason[:160]}") from None
+        raise UserError(f"--init-from {run_dir}: its encoder has other settings (--clip-model, --image-size, "
+                        f"--streams, --temporal-layers, --adapter-ratio must be that run's): {reason[:160]}") from None

@@ -79,7 +79,8 @@ def trained(monkeypatch, tmp_path):
     """Runs main() with these words, without training; its runs by folder. A score tells its run."""
     def run(*words: str) -> dict[str, Run]:
         found, of_jobs = [], []
-        monkeypatch.setattr(label_efficiency, "train_all", lambda runs, jobs: (found.extend(runs), of_jobs.append(jobs)))
+        monkeypatch.setattr(label_efficiency, "train_all",
+                            lambda runs, jobs: (found.extend(runs), of_jobs.append(jobs)))
         monkeypatch.setattr(Run, "scores", lambda self, split: {
             "uar": number(self), "war": {"val": 0.25, "test": 0.5}[split], "baselines": {"majority": {"uar": 0.125}}})
         monkeypatch.setattr(sys, "argv", ["label_efficiency", "fer2013", "--init-from", "runs/simclr", "--out",
