@@ -13,7 +13,8 @@ from torchvision.transforms.v2 import functional as reference
 
 from utils import views
 from utils.config.simclr import SimclrDataConfig
-from utils.views import Draws, draw_views, make_views, random_views
+from utils.structures import Batch
+from utils.views import Draws, draw_views, make_views, random_views, view_pairs
 
 PLAIN = dict(left=0, top=0, width=1, height=1, flip=False, brightness=1, contrast=1, saturation=1, hue=0, grey=False,
              sigma=0)
@@ -303,3 +304,56 @@ def test_a_row_does_not_depend_on_the_others():
     for row in range(9):
         own = replace(draws, **{field.name: getattr(draws, field.name)[row : row + 1] for field in fields(Draws)})
         assert (make_views(clips[row : row + 1], own, 16).int() - together[row]).abs().max() <= 1
+
+
+# ---------------------------------------------------------------- pairs
+
+def windows(count: int = 3, same: bool = False, **others) -> Batch:
+    """Face and context of `count` clips; with `same`, one picture in every place."""
+    face, context = (noise(count, 2, 2, 3, 20, 20, seed=seed) for seed in (0, 1))
+    if same:
+        face = context = noise(1, 1, 1, 3, 20, 20).expand(count, 2, 2, -1, -1, -1)
+    return Batch(torch.arange(count), [f"clip {i}" for i in range(count)], face, context, **others)
+
+
+SMALL = SimclrDataConfig(image_size=16)
+
+
+def test_a_view_of_each_window():
+    """The views are those of the rows in order: face first, then context, from what the stream then gives."""
+    batch, stream = windows(), np.random.default_rng(5)
+    found = view_pairs(batch, SMALL, np.random.default_rng(5))
+    for name in ("face", "context"):
+        rows = getattr(batch, name).reshape(6, 2, 3, 20, 20)
+        expected = random_views(rows, SMALL, 16, stream)
+        view = getattr(found, name)
+        assert view.shape == (3, 2, 2, 3, 16, 16) and view.dtype == torch.uint8
+        for clip in range(3):
+            for number in range(2):
+                assert torch.equal(view[clip, number], expected[2 * clip + number])
+
+
+@settings(**FRESH)
+@given(seeds)
+def test_views_of_a_clip_and_its_streams_have_their_own_draws(seed):
+    found = view_pairs(windows(same=True), SMALL, np.random.default_rng(seed))
+    rows = torch.cat([found.face.flatten(0, 1), found.context.flatten(0, 1)])  # 12 views of one picture
+    assert not any(torch.equal(rows[i], rows[j]) for i in range(12) for j in range(i))
+    assert (rows.int() - rows[:, :1]).abs().max() <= 1  # frames of a view share its draw
+
+
+def test_the_rest_of_a_batch_is_as_it_was():
+    batch = windows(notes={"face: face box": 3}, bad=[("lost", "empty")])
+    found = view_pairs(batch, SMALL, np.random.default_rng(0))
+    for field in fields(Batch):
+        if field.name not in ("face", "context"):
+            assert getattr(found, field.name) is getattr(batch, field.name), field.name
+    for stream, seed in ((batch.face, 0), (batch.context, 1)):
+        assert torch.equal(stream, noise(3, 2, 2, 3, 20, 20, seed=seed))
+
+
+def test_a_face_alone_stays_alone():
+    batch = replace(windows(), context=None)
+    found = view_pairs(batch, SMALL, np.random.default_rng(2))
+    assert found.context is None
+    assert torch.equal(found.face, view_pairs(windows(), SMALL, np.random.default_rng(2)).face)
