@@ -42,3 +42,16 @@ def test_the_demo_reads_reviews_in_frames_it_has_never_seen(tmp_path, monkeypatc
     test = json.loads((tmp_path / "runs/absa_demo/metrics.json").read_text())["test"]
     assert test["reviews"] == 600 and test["left_out"] == {} and len(test["per_aspect"]) == 11
     assert test["pair_micro_f1"] >= reached > 3 * test["baselines"]["majority"]["pair_micro_f1"]
+
+
+@pytest.mark.slow
+def test_digits_learned_without_labels_need_one_a_class(tmp_path, monkeypatch):
+    """A linear probe of one label a class, mean over its draws, beside the same of pixels and of random weights."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "simclr_demo"]) == 0
+    test = json.loads((tmp_path / "runs/simclr_demo/metrics.json").read_text())["test"]
+    rows = {row["features"]: row for row in test["probes"]["linear"] if row["labels"] == 10}
+    uar = {name: sum(row["uar"]) / len(row["uar"]) for name, row in rows.items()}
+    assert len(rows["this run"]["uar"]) == 3 and test["left_out"] == {}
+    assert uar["this run"] >= max(uar["pixels"], uar["before training"]) + 0.10
+    assert test["feature_spread"] > 0.3 and test["effective_rank"] > 10

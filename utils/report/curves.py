@@ -65,7 +65,7 @@ def panels(rows: list[dict[str, float]], scores: dict[str, dict[str, str]]) -> d
     """The plots of a history, in groups; without what it has no values of.
 
     Args:
-        scores: of each panel of scores its columns, by label.
+        scores: of each panel of scores its columns, by label; where its name ends in %, they are shares.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     losses = ["loss", *(name for name in columns if name.startswith("loss_")), "val_cross_entropy"]
@@ -73,8 +73,8 @@ def panels(rows: list[dict[str, float]], scores: dict[str, dict[str, str]]) -> d
     rates = [name for name in columns if name.startswith("lr_")]
     groups = {
         "Training": [
-            *(Panel(title, _merged({label: series(rows, name, 100) for label, name in of.items()}))
-              for title, of in scores.items()),
+            *(Panel(title, _merged({label: series(rows, name, 100 if title.endswith("%") else 1)
+                                    for label, name in of.items()})) for title, of in scores.items()),
             Panel("learning rates", _merged({name[3:]: series(rows, name) for name in rates}), log=True),
             Panel("gradient norm", {"gradient norm": series(rows, "grad_norm")}, log=True),
         ],

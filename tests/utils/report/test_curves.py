@@ -68,11 +68,13 @@ def test_no_history_has_no_panels():
     assert panels([], SCORES) == {}
 
 
-def test_each_panel_of_scores_has_its_own_columns_in_percent():
-    rows = [{"epoch": 1.0, "val_a": 0.5, "val_b": 0.25, "val_c": 0.125}]
-    scores = {"one": {"A": "val_a", "B": "val_b"}, "two": {"C": "val_c"}, "three": {"D": "val_d"}}
+def test_each_panel_of_scores_has_its_own_columns_in_percent_if_it_says_so():
+    rows = [{"epoch": 1.0, "val_a": 0.5, "val_b": 0.25, "val_c": 0.125, "rank": 7.5}]
+    scores = {"one, %": {"A": "val_a", "B": "val_b"}, "two, %": {"C": "val_c"}, "three, %": {"D": "val_d"},
+              "rank": {"E": "rank", "F": "val_a"}}
     assert {panel.name: panel.lines for panel in panels(rows, scores)["Training"]} == {
-        "one": {"A": ([1], [50.0]), "B": ([1], [25.0])}, "two": {"C": ([1], [12.5])}}
+        "one, %": {"A": ([1], [50.0]), "B": ([1], [25.0])}, "two, %": {"C": ([1], [12.5])},
+        "rank": {"E": ([1], [7.5]), "F": ([1], [0.5])}}
 
 
 def test_panels_of_gradient_harmonising():
