@@ -39,7 +39,8 @@ def test_pixels_are_the_means_of_squares_over_the_clip():
     assert found.shape == (2, 3 * 16 * 16)
     for clip, channel, y, x in ((0, 0, 0, 0), (0, 2, 15, 3), (1, 1, 7, 15)):
         square = face[clip, :, channel, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].double()
-        assert float(found[clip, (channel * 16 + y) * 16 + x]) == pytest.approx(float(square.mean()) / 255 - 0.5, abs=1e-5)
+        expected = float(square.mean()) / 255 - 0.5
+        assert float(found[clip, (channel * 16 + y) * 16 + x]) == pytest.approx(expected, abs=1e-5)
 
 
 class Scaled(nn.Module):

@@ -12,7 +12,8 @@ VOTE_TEMPERATURE = 0.07
 REGULARISATION = 10.0  # sklearn's C, of unit features
 
 
-def knn(features: Tensor, targets: Tensor, queries: Tensor | None, classes: int, neighbours: int = NEIGHBOURS) -> Tensor:
+def knn(features: Tensor, targets: Tensor, queries: Tensor | None, classes: int,
+        neighbours: int = NEIGHBOURS) -> Tensor:
     """Class shares (M, C) among each query's nearest features by cosine, weighed by exp(cosine / 0.07).
 
     Wu et al., 2018 (arXiv 1805.01978), section 3.4. No more vote than the commonest class has features.

@@ -73,7 +73,7 @@ def draw_views(stream: np.random.Generator, count: int, settings: SimclrDataConf
 
 
 def view_pairs(batch: Batch, settings: SimclrDataConfig, stream: np.random.Generator) -> Batch:
-    """The batch with a view of each of its (B, 2) windows, (B, 2, T, 3, S, S) uint8; streams are drawn by themselves."""
+    """The batch with a view of each of its (B, 2) windows, (B, 2, T, 3, S, S) uint8; each stream has its own draws."""
     views = {name: random_views(frames.flatten(0, 1), settings, settings.image_size, stream).unflatten(0, (-1, 2))
              for name in ("face", "context") if (frames := getattr(batch, name)) is not None}
     return replace(batch, **views)

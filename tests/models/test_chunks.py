@@ -13,7 +13,8 @@ class TwoInputs(nn.Module):
 
     def __init__(self, dropout: float = 0.0):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.LayerNorm(16), nn.Dropout(dropout), nn.Linear(16, 5))
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.LayerNorm(16), nn.Dropout(dropout),
+                                    nn.Linear(16, 5))
 
     def forward(self, first, second):
         return self.layers(torch.cat([first, second], dim=-1))
