@@ -1,4 +1,4 @@
-"""Imports run one way, on three floors: main.py with predict.py and probe.py; trainer.py, models, dataloaders; utils."""
+"""Imports run one way, on three floors: main.py, predict.py, probe.py; trainer.py, models, dataloaders; utils."""
 
 import ast
 import re
