@@ -168,7 +168,8 @@ def test_the_surest_two_hits_and_errors_of_each_class_are_worth_showing():
 
 def test_the_line_read_first():
     scores = {"war": 0.5, "uar": 0.4, "macro_f1": 0.3, "clips": 7, "feature_spread": 0.987, "effective_rank": 12.34,
-              "baselines": {"majority": {"class": "calm", "war": 0.25, "uar": 1 / 3}, "prior": {"war": 0.2, "uar": 0.3}}}
+              "baselines": {"majority": {"class": "calm", "war": 0.25, "uar": 1 / 3},
+                            "prior": {"war": 0.2, "uar": 0.3}}}
     assert task(5).describe("val", scores) == (
         "val: WAR 0.500  UAR 0.400  macro-F1 0.300  (7 clips; always calm: WAR 0.250, UAR 0.333; drawing from the "
         "priors: WAR 0.200, UAR 0.300)  [5 nearest clips vote; feature spread 0.99, effective rank 12.3]")
