@@ -61,10 +61,12 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
     The share is --label-fraction; if that is 1, each of FRACTIONS.
 
     Raises:
-        UserError: no such split, or a run that reads no clips.
+        UserError: no such split, the training split, or a run that reads no clips.
     """
     if not isinstance(config.data, ClipDataConfig):
         raise UserError(f"{run_dir}: --probe takes the run of a network that sees clips")
+    if split == "train":
+        raise UserError("--probe: its classifier is fitted on the training split; score it on val or test")
     fractions = FRACTIONS if config.data.label_fraction == 1 else (config.data.label_fraction,)
     loaders, _ = build_loaders(replace(config, data=replace(config.data, label_fraction=1.0)), run_dir, labels)
     if split not in loaders:

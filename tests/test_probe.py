@@ -155,6 +155,8 @@ def test_kinds_of_features_see_the_same_labelled_clips(made_up, monkeypatch):
 
 
 def test_what_cannot_be_probed(made_up, tmp_path):
+    with pytest.raises(UserError, match="^--probe: its classifier is fitted on the training split"):
+        made_up(split="train")
     with pytest.raises(UserError, match="^RUN: its recipe has no val split$"):
         made_up(split="val")
     with pytest.raises(UserError, match="^RUN: --probe takes the run of a network that sees clips$"):

@@ -119,6 +119,10 @@ class SimclrConfig(Config):
     loss: tyro.conf.OmitArgPrefixes[SimclrLossConfig] = field(default_factory=SimclrLossConfig)
     train: tyro.conf.OmitArgPrefixes[SimclrTrainConfig] = field(default_factory=SimclrTrainConfig)
 
+    def __post_init__(self):
+        require(self.loss.ssl == "moco" or self.data.batch_size > 1,
+                f"--batch-size {self.data.batch_size}: a clip by itself has nothing to be told from")
+
     def unused(self) -> dict[str, str]:
         if self.loss.ssl == "simclr":
             return dict.fromkeys(("moco_k", "moco_m", "moco_t"), "used with --ssl moco only")

@@ -131,6 +131,12 @@ def test_auto_is_settled_by_the_batch_and_what_is_said_stays(batch, train, optim
     assert settled(batch, **train) == (optimizer, pytest.approx(lr))
 
 
+def test_a_batch_of_one_clip_has_no_negatives_but_those_of_a_queue():
+    with pytest.raises(UserError, match="^--batch-size 1: a clip by itself has nothing to be told from$"):
+        SimclrConfig(data=SimclrDataConfig(batch_size=1))
+    SimclrConfig(data=SimclrDataConfig(batch_size=1), loss=SimclrLossConfig(ssl="moco"))
+
+
 def test_settling_changes_nothing_else():
     config = SimclrConfig("mine", SimclrDataConfig(batch_size=2048), train=SimclrTrainConfig(seed=3, epochs=7))
     expected = SimclrConfig("mine", SimclrDataConfig(batch_size=2048), train=SimclrTrainConfig(
