@@ -67,6 +67,7 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     splits = ("val", "test") if trainer.settings.score_test else ("val",)
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
+    trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by])
     predictions = {split: result[0] for split, result in results.items()}
     last = list(results)[-1]
     if isinstance(trainer.config, SimclrConfig):

@@ -15,6 +15,7 @@ from utils import checkpoint
 from utils.averaging import frozen_copy, move_towards
 from utils.config import Config
 from utils.errors import UserError
+from utils.health import WATCHES, Health, Watch, Watched
 from utils.interrupt import Interrupt, Interrupted
 from utils.meter import Meter
 from utils.objective import Objective
@@ -40,7 +41,7 @@ class Trainer:
     """
 
     def __init__(self, config: Config, task: Task, model: nn.Module, objective: Objective, loaders: dict,
-                 run_dir: Path):
+                 run_dir: Path, watches: tuple[type[Watch], ...] = WATCHES):
         self.config, self.settings, self.task, self.run_dir = config, config.train, task, run_dir
         self.device = choose_device(self.settings.device)
         self.precision = choose_precision(self.settings, self.device)
@@ -50,6 +51,8 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.scaled)
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
         self.meter, self.tally = Meter(), self._tally("train")
+        self.health = Health(Watched(config, task.labels, self.model, self.averaged, self.objective, self.optimizer,
+                                     self.precision, loaders), run_dir, watches)
         self.history: list[dict] = []
         self.best = {"score": -1.0, "cross_entropy": 0.0, "epoch": -1}
         self.said: dict[str, str] = {}
@@ -95,6 +98,7 @@ class Trainer:
             for batches in _in_groups(loader.epoch(self.epoch, start=self.batch), self.settings.accumulate):
                 for batch in batches:
                     self.tally.add(batch)
+                    self.health.loaded(batch)
                 readable = [batch for batch in batches if len(batch)]
                 if readable:
                     self.step(readable)
@@ -108,16 +112,19 @@ class Trainer:
         epoch = self.epoch + self.batch / len(self.loaders["train"])
         samples = sum(map(len, batches))
         self._set_learning_rates(epoch)
-        for batch in batches:
-            batch = self.task.prepare(batch.to(self.device), stream)
+        self.health.before(self.batch // self.settings.accumulate, self.steps)
+        for loaded in batches:
+            batch = self.task.prepare(loaded.to(self.device), stream)
             with torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None):
                 output = self.model(batch)
             report = self.objective(output, batch, epoch)
+            self.health.forward(loaded, batch, output, report, epoch)
             self.scaler.scale(report.total * (len(batch) / samples)).backward()
             self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
         self._note_norm(norm, batches)
+        self.health.gradients(norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
@@ -127,6 +134,7 @@ class Trainer:
             # The average of a young run would be its random start.
             decay = min(self.settings.ema, (1 + self.steps) / (10 + self.steps))
             move_towards(self.averaged, self.model, decay)
+        self.health.after()
 
     def _trainable(self) -> list[nn.Parameter]:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
@@ -156,6 +164,7 @@ class Trainer:
         rates = {f"lr_{group['name']}": group["lr"] for group in self.optimizer.param_groups}
         row = {"epoch": self.epoch + 1, **self._means(),
                **{f"val_{name}": scores[name] for name in self.task.columns}, **rates, "seconds": seconds}
+        findings = self.health.close(row["epoch"], row)
         self.history.append(row)
         self.epoch, self.batch = self.epoch + 1, 0
         self.meter, self.tally = Meter(), self._tally("train")
@@ -166,6 +175,7 @@ class Trainer:
             checkpoint.save({"model": self.evaluated.state_dict(), **self.best}, self.folder / "best.pt")
         write_history(self.history, self.run_dir / "history.csv")
         self.save()
+        self.health.stop_on_errors(findings)
         return row
 
     def _means(self) -> dict[str, float]:
@@ -181,6 +191,7 @@ class Trainer:
         batches = self._until_interrupted(bar)
         predictions = predict(self.evaluated, batches, self.device, tally, self.precision.dtype)
         self._say(tally)
+        self.health.evaluated(split, predictions)
         return predictions, tally
 
     def _until_interrupted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -244,7 +255,7 @@ class Trainer:
     def _parts(self) -> dict:
         """Whatever has a state of its own."""
         parts = {"model": self.model, "objective": self.objective, "optimizer": self.optimizer, "scaler": self.scaler,
-                 "meter": self.meter, "tally": self.tally}
+                 "meter": self.meter, "tally": self.tally, "health": self.health}
         return parts if self.averaged is None else parts | {"averaged": self.averaged}
 
 

@@ -58,6 +58,15 @@ class Loader:
         return len(self.dataset)
 
     @property
+    def ids(self) -> list[str]:
+        return self.dataset.ids
+
+    @property
+    def targets(self) -> torch.Tensor:
+        """The samples' labels as listed, (N,) or (N, A)."""
+        return torch.as_tensor(self.dataset.targets, dtype=torch.int64)
+
+    @property
     def unit(self) -> str:
         """What an epoch goes through: all samples once, or draws of them."""
         return self.dataset.unit if self.order.once else "draws"

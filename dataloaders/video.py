@@ -44,7 +44,7 @@ class VideoDataset(Dataset):
                  bodies: Boxes | None = None):
         self.clips, self.config, self.seed = clips, config, seed
         self.faces, self.bodies = faces, bodies
-        self.ids = [clip.id for clip in clips]
+        self.ids, self.targets = [clip.id for clip in clips], [clip.label for clip in clips]
         self.side = config.image_size  # of the frames that it gives
 
     def __len__(self) -> int:

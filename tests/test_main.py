@@ -221,7 +221,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     folder, _ = finished
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "history.csv", "metrics.json", "model.safetensors",
+        "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv", "metrics.json", "model.safetensors",
         "predictions.csv", "report.html", "train.log"]
     assert list((folder / "tensorboard").iterdir())
 

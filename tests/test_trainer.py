@@ -228,7 +228,7 @@ def counting(tmp_path):
         config = VideoConfig(data=VideoDataConfig(max_bad_clips=bad), loss=VideoLossConfig(mixup_alpha=mixup),
                              train=settings)
         task = (task or Clips)(config, Labels([f"c{i}" for i in range(32)]))
-        return Trainer(config, task, Counting(), Descent(slope), {"train": train, "val": val}, tmp_path)
+        return Trainer(config, task, Counting(), Descent(slope), {"train": train, "val": val}, tmp_path, watches=())
 
     return make
 

@@ -15,7 +15,7 @@ from utils.tasks import Task
 class EpochTable:
     """Prints a line an epoch, and a heading above the first and wherever a term has set in or gone."""
 
-    LEFT_OUT = ("lr_", "weight_", "grad_norm", "ghm_")  # history.csv and the report have them
+    LEFT_OUT = ("lr_", "weight_", "grad_norm", "ghm_", "health_")  # history.csv and the report have them
     SHORT = {"loss_": "", "cross_entropy": "ce", "micro_f1": "f1"}
 
     def __init__(self):

@@ -14,7 +14,7 @@ log = logging.getLogger("camxuc")
 
 # These may differ between a run and its continuation; anything else would make it another run.
 FREE_TO_CHANGE = {"recipe", "resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir",
-                  "epochs", "score_test"}
+                  "epochs", "score_test", "force"}
 
 
 def open_run(config: Config) -> Path:

@@ -73,6 +73,8 @@ class TrainConfig:
     """Steps between checkpoints, beside the one at each epoch's end; 0 is none."""
     resume: str = ""
     """Checkpoint to go on from; `auto` takes that of --output-dir, or of the recipe's newest run, if there is one."""
+    force: bool = False
+    """Go on in spite of errors that the audit before training, or the watch over it, has found."""
     score_test: bool = True
     """After training, score the test split, once; without, it stays unread."""
     seed: int = 0

@@ -1,0 +1,104 @@
+"""The watch over a training: whatever fails without a word is named at the end of the epoch in which it does."""
+
+import json
+import time
+from pathlib import Path
+
+from torch import Tensor
+
+from utils.errors import UserError
+from utils.findings import Finding, errors, tell
+from utils.health.answers import Answers
+from utils.health.features import ClassTexts, Embeddings
+from utils.health.idle import Idle
+from utils.health.memory import Bins, Queue
+from utils.health.modes import Modes
+from utils.health.samples import Samples
+from utils.health.targets import Phantom, Targets
+from utils.health.updates import Gradients, Movement, Rates
+from utils.health.watch import Step, Watch, Watched
+from utils.prediction import Predictions
+from utils.structures import Batch
+
+__all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
+
+WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings, Gradients,
+                                    Movement, Rates, Answers)
+SAME = 0.01  # of a score, which may differ by a sample or two where the device does not repeat itself
+LOOKS, EVERY = 2, 64  # the first steps of an epoch, and then one in so many, at which the slow hooks look
+
+
+class Health:
+    """All watches, called by the Trainer. `seconds` is the time that they have taken."""
+
+    def __init__(self, watched: Watched, run_dir: Path, watches: tuple[type[Watch], ...]):
+        self.watches = {kind.__name__: kind(watched) for kind in watches}
+        self.path, self.forced = run_dir / "health.json", watched.config.train.force
+        self.found: list[dict] = []  # the epoch of each finding, and the finding
+        self.seconds = 0.0
+
+    def loaded(self, batch: Batch) -> None:
+        self._call("loaded", batch)
+
+    def before(self, number: int, steps: int) -> None:
+        self.looking = number < LOOKS or number % EVERY == 0
+        self._call("before", number, steps, self.looking)
+
+    def forward(self, *parts) -> None:
+        self._call("forward", Step(*parts))
+
+    def gradients(self, norm: Tensor) -> None:
+        self._call("gradients", norm)
+
+    def after(self) -> None:
+        self._call("after")
+
+    def evaluated(self, split: str, predictions: Predictions) -> None:
+        self._call("evaluated", split, predictions)
+
+    def _call(self, hook: str, *values) -> None:
+        started = time.perf_counter()
+        for watch in self.watches.values():
+            getattr(watch, hook)(*values)
+        self.seconds += time.perf_counter() - started
+
+    def close(self, epoch: int, row: dict) -> list[Finding]:
+        """What the epoch has shown; its figures are added to the row."""
+        findings = [finding for watch in self.watches.values() for finding in watch.close(epoch, row)]
+        self._keep(findings, epoch, f"epoch {epoch}")
+        return findings
+
+    def _keep(self, findings: list[Finding], epoch: int, where: str) -> None:
+        self.found += [{"epoch": epoch, **finding.as_dict()} for finding in findings]
+        self.path.write_text(json.dumps(self.found, indent=2, ensure_ascii=False) + "\n")
+        tell(findings, where)
+
+    def conclude(self, best: dict, score: float) -> None:
+        """The weights that are kept have been evaluated again, and scored on validation.
+
+        Raises:
+            UserError: as `stop_on_errors`.
+        """
+        findings = [finding for watch in self.watches.values() for finding in watch.of_evaluation()]
+        if abs(score - best["score"]) > SAME:
+            findings.append(Finding("error", "not-the-best-weights", f"the weights that were kept score {score:.4f} on "
+                                    f"validation, and {best['score']:.4f} when they were, in epoch {best['epoch']}",
+                                    "see what is saved as the best, and what is loaded"))
+        self._keep(findings, best["epoch"], "at the end")
+        self.stop_on_errors(findings)
+
+    def stop_on_errors(self, findings: list[Finding]) -> None:
+        """
+        Raises:
+            UserError: one of them is an error, and --force does not say to go on.
+        """
+        if (wrong := errors(findings)) and not self.forced:
+            raise UserError(f"stopped: {wrong[0]}. The log has the rest; --force goes on all the same")
+
+    def state_dict(self) -> dict:
+        return {"found": self.found, **{name: dict(watch.seen) for name, watch in self.watches.items()}}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.found = list(state["found"])
+        for name, watch in self.watches.items():
+            watch.seen = dict(state[name])

@@ -1,0 +1,59 @@
+"""What the network answers on validation: one class for all, a class never found, far worse than in training."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from utils.findings import Finding, of_some
+from utils.health.watch import Watch
+from utils.prediction import Predictions
+
+PATIENCE = 5  # epochs
+LEAST = 5  # samples of a class, for its recall to say something
+GAP = 0.4  # between training accuracy and validation UAR, where validation is near chance
+
+
+class Answers(Watch):
+    """Recalls of each class, epoch by epoch. Of reviews the cells whose sentiment is known are the samples."""
+
+    def evaluated(self, split: str, predictions: Predictions) -> None:
+        if split == "val" and predictions.logits is not None:
+            known = predictions.targets >= 0
+            said, truth = predictions.logits.argmax(dim=-1)[known], predictions.targets[known]
+            self.seen["said"] = torch.bincount(said, minlength=predictions.logits.shape[-1])
+            self.seen["hits"] = torch.bincount(truth[said == truth], minlength=predictions.logits.shape[-1])
+            self.seen["truth"] = torch.bincount(truth, minlength=predictions.logits.shape[-1])
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        if "truth" not in self.seen:
+            return
+        said, hits, truth = (self.seen.pop(name) for name in ("said", "hits", "truth"))
+        present = truth > 0
+        recalls = (hits / truth.clamp(min=1))[present]
+        row["health_gap"] = gap = row["accuracy"] - float(hits.sum() / truth.sum().clamp(min=1))
+        yield from self._one_class(said, present)
+        yield from self._never_found((truth >= LEAST) & (hits == 0))
+        chance = 1 / max(int(present.sum()), 1)
+        if gap > GAP and float(recalls.mean()) < 1.25 * chance and int(truth.sum()) >= LEAST * len(truth):
+            yield Finding("warning", "nothing-carries-over", f"training accuracy is {row['accuracy']:.1%}, and on validation "
+                          f"the mean recall is {float(recalls.mean()):.1%} (chance: {chance:.1%})",
+                          "see that both splits have the same labels and are cut alike; or regularise")
+
+    def _one_class(self, said: Tensor, present: Tensor) -> Iterator[Finding]:
+        alone = bool((said > 0).sum() == 1) and int(present.sum()) > 1
+        self.seen["alone"] = self.seen.get("alone", 0) + 1 if alone else 0
+        if self.seen["alone"] >= PATIENCE:
+            name = self.watched.labels.classes[int(said.argmax())]
+            yield Finding("warning", "one-class-only", f"all validation samples have been called {name} for "
+                          f"{self.seen['alone']} epochs", "raise the learning rate, or see whether the input tells "
+                          "the classes apart", int(said.sum()), name)
+
+    def _never_found(self, lost: Tensor) -> Iterator[Finding]:
+        epochs = self.seen.get("epochs_lost", torch.zeros(len(lost), dtype=torch.int64))
+        self.seen["epochs_lost"] = epochs = torch.where(lost, epochs + 1, 0)
+        names = [name for name, times in zip(self.watched.labels.classes, epochs.tolist()) if times >= PATIENCE]
+        if names and len(names) < len(lost) - 1:  # else one-class-only says it
+            yield Finding("warning", "class-never-found", f"for {PATIENCE} epochs no validation sample of "
+                          f"{', '.join(names)} was recognised", "--use-weighted-sampler, or more samples of it",
+                          **of_some(names))

@@ -1,0 +1,94 @@
+"""What losses remember: MoCo's queue, and GHM's bins."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from utils.findings import Finding
+from utils.health.watch import Step, Watch, Watched, add, taken
+from utils.losses import GHMCLoss, MoCoLoss
+
+ONE_BIN = 0.98  # share of the cells
+STALE = 0.5
+
+
+def losses(watched: Watched, kind: type) -> list:
+    return [module for module in watched.objective.modules() if isinstance(module, kind)]
+
+
+class Queue(Watch):
+    """MoCo's queue: that it fills and turns over, and how much of it is of a sample's own class, and how old."""
+
+    def __init__(self, watched: Watched):
+        super().__init__(watched)
+        self.queues = losses(watched, MoCoLoss)
+
+    def before(self, number: int, steps: int, looking: bool) -> None:
+        for queue in self.queues:
+            if "start" not in self.seen:
+                self.seen["start"] = [int(queue.count), int(queue.pointer)]
+                self.seen["put"] = 0
+
+    def forward(self, step: Step) -> None:
+        for queue in self.queues:
+            self.seen["put"] += len(step.batch)
+            same = (step.batch.targets[:, None] == queue.queue_labels).float().mean() * queue.queue_size / queue.count
+            add(self.seen, steps=1, same=same)
+            if step.output.key is not None:
+                self.seen["key"] = step.output.key.detach().float()
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        start, put, steps = self.seen.pop("start", None), self.seen.pop("put", 0), taken(self.seen, "steps")
+        if not put:
+            return
+        queue, (count, pointer) = self.queues[0], start
+        size, held = queue.queue_size, int(queue.count)
+        row |= {"health_queue_same_class": taken(self.seen, "same") / steps, "health_queue_age": held * steps / put}
+        if held != min(count + put, size) or int(queue.pointer) != (pointer + put) % size:
+            yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, and "
+                          f"{put} samples have come since", "each step must put in the keys of its samples, once")
+        keys, labels = queue.queue[:held], queue.queue_labels[:held]
+        if bool((keys.norm(dim=-1) - 1).abs().max() > 1e-3):
+            yield Finding("error", "queue-damaged", "MoCo's queue holds keys that are not of unit length",
+                          "see what writes to it")
+        yield from self._stale(keys, labels, row)
+
+    def _stale(self, keys: Tensor, labels: Tensor, row: dict) -> Iterator[Finding]:
+        """How far the keys of texts have moved since they were put in."""
+        now = self.seen.pop("key", None)
+        if now is None or getattr(self.config.loss, "moco_keys", "") != "text":
+            return
+        row["health_queue_drift"] = drift = 1 - float((keys * now[labels]).sum(dim=-1).mean())
+        if drift > STALE:
+            yield Finding("warning", "queue-stale", f"the keys in MoCo's queue have a cosine of {1 - drift:.2f} with what "
+                          "the momentum encoder says of the same classes now", "raise --moco-m, or shorten --moco-k")
+
+
+class Bins(Watch):
+    """GHM-C's bins of the gradient norm."""
+
+    def __init__(self, watched: Watched):
+        super().__init__(watched)
+        self.losses = losses(watched, GHMCLoss)
+
+    def before(self, number: int, steps: int, looking: bool) -> None:
+        for loss in self.losses:
+            self.seen.setdefault("updates", int(loss.updates.sum()))
+
+    def forward(self, step: Step) -> None:
+        for name, share in step.report.stats.items():
+            if name.startswith("ghm_g_bin_"):
+                add(self.seen, **{name: share})
+        add(self.seen, steps=1)
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        steps, before = taken(self.seen, "steps"), self.seen.pop("updates", None)
+        shares = {name: taken(self.seen, name) / steps for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
+        for loss in self.losses:
+            if int(loss.updates.sum()) == before:
+                yield Finding("error", "bins-stand-still", "GHM-C's bins were not updated in this epoch",
+                              "the loss must be in training mode while it trains")
+        if shares and max(shares.values()) > ONE_BIN:
+            name = max(shares, key=shares.get)
+            yield Finding("warning", "one-bin", f"{shares[name]:.1%} of the cells are in GHM-C's bin {int(name[-2:])} of "
+                          f"{len(shares)}: all weights are then alike", "see the range of the gradient norm")

@@ -1,0 +1,97 @@
+"""Losses that are low for nothing: flat targets, and an objective that falls while nothing is learned."""
+
+import math
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from utils.cells import sentiment_cells, unmentioned_class
+from utils.findings import Finding
+from utils.health.watch import Step, Watch, Watched, add, taken
+
+FLAT, SHARP = 0.1, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
+PHANTOM = 0.1  # of ln C: a classification loss below it says that nearly all is known
+POINTS = 0.1  # above always saying the commonest class, as a share of what is left: less is chance
+
+
+class Targets(Watch):
+    """LDL's target distributions: the mass that they give to the true class, and their entropy."""
+
+    def forward(self, step: Step) -> None:
+        ldl = getattr(self.watched.objective.terms, "ldl", None)
+        if ldl is None or not step.report.weights.get("ldl"):
+            return
+        features = step.output.handcrafted if self.config.loss.ldl_features == "handcrafted" else (
+            step.output.text_features)
+        targets = _targets(features.detach(), ldl.loss.target_temperature)  # (C, C)
+        entropy = -(targets * targets.clamp(min=1e-12).log()).sum(dim=-1).mean()
+        add(self.seen, steps=1, mass=targets.diagonal().mean(), entropy=entropy)
+        self.seen["classes"] = len(targets)
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        if not (steps := taken(self.seen, "steps")):
+            return
+        mass, entropy = (taken(self.seen, name) / steps for name in ("mass", "entropy"))
+        row |= {"health_ldl_mass": mass, "health_ldl_entropy": entropy}
+        chance = 1 / self.seen["classes"]
+        way = (mass - chance) / (1 - chance)
+        told = (f"LDL's targets give the true class {mass:.3f} (chance: {chance:.3f}); their entropy is {entropy:.2f} of "
+                f"{math.log(self.seen['classes']):.2f} nats")
+        if way < FLAT:
+            yield Finding("error", "flat-targets", f"{told}: they are flat, and nothing can be learned from them",
+                          "--ldl-temperature auto, or a lower one")
+        elif way > SHARP:
+            yield Finding("warning", "one-hot-targets", f"{told}: no class is told to be like another",
+                          "--ldl-temperature auto, or a higher one")
+
+
+def _targets(features: Tensor, temperature: Tensor) -> Tensor:
+    unit = F.normalize(features.float(), dim=-1)
+    return (unit @ unit.T / temperature).softmax(dim=-1)
+
+
+class Phantom(Watch):
+    """The classification loss, beside the cross entropy with hard labels and the accuracy that it should bring."""
+
+    NAMES = ("cls", "ldl")
+
+    def __init__(self, watched: Watched):
+        super().__init__(watched)
+        self.fill = None
+        if self.config.model.model == "text":
+            self.fill = unmentioned_class(self.config.loss.unmentioned, watched.labels.classes)
+
+    def forward(self, step: Step) -> None:
+        if step.output.logits is None or not any(step.report.weights.get(name) for name in self.NAMES):
+            return
+        logits, targets = step.output.logits.detach().float(), step.batch.targets
+        if targets.ndim > 1:
+            targets = sentiment_cells(targets, self.fill)
+        logits, targets = logits.flatten(0, -2), targets.flatten()
+        known = targets >= 0
+        one_hot = F.one_hot(targets.clamp(min=0), logits.shape[-1])[known].sum(dim=0)  # (C,)
+        hard = F.cross_entropy(logits, targets.masked_fill(~known, -1), ignore_index=-1, reduction="sum")
+        value = sum(step.report.parts[name] for name in self.NAMES if step.report.weights.get(name))
+        if step.batch.other_targets is not None:  # half of what a blended clip shows is another's
+            right = step.batch.lam * (logits.argmax(dim=-1) == targets).float().sum() + (1 - step.batch.lam) * (
+                logits.argmax(dim=-1) == step.batch.other_targets).float().sum()
+        else:
+            right = (logits.argmax(dim=-1) == targets)[known].float().sum()
+        add(self.seen, steps=1, value=value, hard=hard, right=right, known=known.sum(), counts=one_hot)
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        if not (steps := taken(self.seen, "steps")):
+            return
+        counts = self.seen.pop("counts")
+        known = max(taken(self.seen, "known"), 1)
+        value, hard, right = taken(self.seen, "value") / steps, *(taken(self.seen, n) / known for n in ("hard", "right"))
+        row["health_hard_cross_entropy"] = hard
+        majority = float(counts.max()) / known
+        low = value < PHANTOM * math.log(len(counts))
+        chance = right < majority + POINTS * (1 - majority)
+        if low and chance and hard > 0.7 * math.log(len(counts)):
+            yield Finding("error", "phantom-loss", f"the classification loss is {value:.3f}, as if nearly all were known, "
+                          f"and yet {right:.1%} of the training answers are right (always the commonest: {majority:.1%}) "
+                          f"and cross entropy with the labels is {hard:.2f}",
+                          "see the loss's targets: they do not tell the classes apart")

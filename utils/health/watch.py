@@ -1,0 +1,91 @@
+"""What watches a training, and what it gets to see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from utils.config import Config
+from utils.findings import Finding
+from utils.objective import LossReport
+from utils.precision import Precision
+from utils.prediction import Predictions
+from utils.structures import Batch, Labels, Output
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The parts of a training. `loaders` have `ids`, `targets` and `order` of each split."""
+
+    config: Config
+    labels: Labels
+    model: nn.Module
+    averaged: nn.Module | None
+    objective: nn.Module
+    optimizer: torch.optim.Optimizer
+    precision: Precision
+    loaders: dict
+
+
+@dataclass(frozen=True)
+class Step:
+    """A batch on its way through a step: as loaded, as the network got it, and what came of it."""
+
+    loaded: Batch
+    batch: Batch
+    output: Output
+    report: LossReport
+    epoch: float  # 3.5 is halfway through the fourth
+
+
+class Watch:
+    """One thing that may go wrong without a word. Hooks are called in this order, and do nothing by default.
+
+    `seen` is what is known so far, of tensors and plain values: it is kept in the checkpoint, so that a resumed
+    training finds what an unbroken one does.
+    """
+
+    def __init__(self, watched: Watched):
+        self.watched, self.config = watched, watched.config
+        self.seen: dict = {}
+
+    def loaded(self, batch: Batch) -> None:
+        """A training batch, as the loader gives it."""
+
+    def before(self, number: int, steps: int, looking: bool) -> None:
+        """Step `number` of this epoch begins, after `steps` in all. Only where `looking` may a hook take its time."""
+
+    def forward(self, step: Step) -> None:
+        """A batch has gone forward, not yet backward."""
+
+    def gradients(self, norm: Tensor) -> None:
+        """They are there, and clipped; `norm` is what it was before."""
+
+    def after(self) -> None:
+        """The weights have moved, and what follows them too."""
+
+    def evaluated(self, split: str, predictions: Predictions) -> None:
+        """A split has been predicted."""
+
+    def close(self, epoch: int, row: dict) -> Iterator[Finding]:
+        """The epoch is over: what is wrong. `row` is what is known of it; figures to keep may be added to it."""
+        yield from self.of_evaluation()
+
+    def of_evaluation(self) -> Iterator[Finding]:
+        """What is wrong with the evaluations since this was last asked."""
+        yield from ()
+
+
+def add(seen: dict, **values: Tensor | float) -> None:
+    """Sums by name; tensors stay on their device, so that no step waits for a number."""
+    for name, value in values.items():
+        value = value.detach().float() if isinstance(value, Tensor) else float(value)
+        if isinstance(value, Tensor) and isinstance(seen.get(name), Tensor):
+            seen[name] = seen[name].to(value.device)  # those of a checkpoint come on the CPU
+        seen[name] = seen[name] + value if name in seen else value
+
+
+def taken(seen: dict, name: str) -> float:
+    """The sum that has been added up under a name, which starts anew."""
+    return float(seen.pop(name, 0.0))
