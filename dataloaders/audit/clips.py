@@ -1,5 +1,12 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
+from dataloaders.audit.drawing import check_drawing
+from dataloaders.audit.listing import check_listing
+from dataloaders.audit.looks import look
+from dataloaders.audit.overlap import check_overlap
+from dataloaders.audit.sources import check_sources, read_rows
+from dataloaders.audit.test_card import check_card
+from dataloaders.audit.view import View
 from dataloaders.loader import Loader
 from utils.config import Config
 from utils.findings import Finding
@@ -8,4 +15,8 @@ from utils.structures import Labels
 
 def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full: bool) -> list[Finding]:
     """As `audit`."""
-    return []
+    view = View.of(config, loaders, labels, full)
+    rows, looks = read_rows(view), look(view)
+    findings = [*check_sources(view, rows), *check_listing(view), *check_overlap(view, looks), *check_drawing(view),
+                *check_card(view)]
+    return findings

@@ -1,0 +1,77 @@
+"""What the checks are given: a split as training has it, and what the files say of it without the loader's code."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dataloaders.clips import IMAGE, VIDEO, Clip
+from dataloaders.loader import Loader
+from dataloaders.order import Order
+from dataloaders.video import VideoDataset
+from utils.config import Config
+from utils.structures import Labels
+
+
+@dataclass
+class Split:
+    """One split: `training` where its clips are learned from, `labelled` where their targets are classes."""
+
+    name: str
+    loader: Loader
+    training: bool
+    labelled: bool
+
+    @property
+    def dataset(self) -> VideoDataset:
+        return self.loader.dataset
+
+    @property
+    def order(self) -> Order:
+        return self.loader.order
+
+    @property
+    def clips(self) -> list[Clip]:
+        return self.dataset.clips
+
+    @cached_property
+    def present(self) -> list[Clip]:
+        """The clips that exist."""
+        return [clip for clip in self.clips if clip.path.exists()]
+
+
+@dataclass
+class View:
+    """All that is audited. `full`: every clip is decoded."""
+
+    config: Config
+    splits: dict[str, Split]
+    labels: Labels
+    full: bool
+
+    @classmethod
+    def of(cls, config: Config, loaders: dict[str, Loader], labels: Labels, full: bool) -> "View":
+        learns = config.model.model
+        splits = {name: Split(name, loader, name == "train", not (name == "train" and learns == "simclr"))
+                  for name, loader in loaders.items()}
+        return cls(config, splits, labels, full)
+
+    def name_of(self, label: int) -> str:
+        return self.labels.classes[label] if 0 <= label < len(self.labels.classes) else f"class {label}"
+
+
+def where(split: Split, clip: Clip) -> str:
+    return f"{split.name} {clip.id}"
+
+
+def plain_name(path: str) -> str:
+    """A clip's or a box file's path in one spelling: `/`, no extension."""
+    name = re.sub(r"/+", "/", path.replace("\\", "/")).strip("/")
+    head, dot, end = name.rpartition(".")
+    return head if dot and f".{end.lower()}" in VIDEO | IMAGE else name
+
+
+def files_of(folder: Path) -> list[Path]:
+    """A folder's images by the numbers in their names."""
+    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE and p.name[0] != "."]
+    return sorted(images, key=lambda p: ([int(n) for n in re.findall(r"\d+", p.stem)], p.name))
