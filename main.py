@@ -3,8 +3,10 @@
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
     python main.py eval RUN [--split test] [flags]  score a run's best weights; --probe linear|knn its frozen features
     python main.py predict RUN INPUT... [flags]     read reviews; INPUT is a table, a .txt with a review a line, or -
+    python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
+                                                    configs/ablations/ or a YAML file
 
-`python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict.
+`python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict, and so on.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from ablate import ablate
 from dataloaders import build_loaders
 from models import build_model, load_run_model, save_run_model
 from predict import predict
@@ -149,12 +152,12 @@ def take_own_flags(flags: list[str]) -> tuple[str, str | None, list[str]]:
     return chosen.split, chosen.probe, rest
 
 
-COMMANDS = {"train": train, "eval": evaluate, "predict": predict}
+COMMANDS = {"train": train, "eval": evaluate, "predict": predict, "ablate": ablate}
 
 
 def main(words: list[str]) -> int:
     named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
-    lists_flags = named and words[0] in ("train", "predict")
+    lists_flags = named and words[0] in ("train", "predict", "ablate")
     asks = not lists_flags and {"-h", "--help"} & set(words)
     if asks or not named:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from utils.config import CONFIGS, ClipDataConfig, ClipModelConfig, DataConfig, TrainConfig, flag
 from utils.errors import UserError
+from utils.markers import insert
 
 START, END = "<!-- flags -->", "<!-- /flags -->"
 SHARED = {"Data: all tasks": DataConfig, "Loop: all tasks": TrainConfig,
@@ -27,18 +28,6 @@ def flag_table() -> str:
     tables += [_section(f"{TITLES[task]}: {NAMES.get(name, name)}", section)
                for task, config in CONFIGS.items() for name, section in config.sections().items()]
     return "\n\n".join(tables) + "\n"
-
-
-def insert(text: str, table: str) -> str:
-    """`text` with `table` between its markers.
-
-    Raises:
-        UserError: not exactly one pair of markers, in this order.
-    """
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        raise UserError(f"must hold {START} and, after it, {END}, once each")
-    before, rest = text.split(START)
-    return f"{before}{START}\n\n{table}\n{END}{rest.split(END)[1]}"
 
 
 def own_fields(section: type) -> list[dataclasses.Field]:
@@ -95,7 +84,7 @@ def main() -> None:
         print(flag_table(), end="")
         return
     try:
-        path.write_text(insert(path.read_text(encoding="utf-8"), flag_table()), encoding="utf-8")
+        path.write_text(insert(path.read_text(encoding="utf-8"), "flags", flag_table()), encoding="utf-8")
     except UserError as error:
         parser.error(f"{path}: {error}")
 

@@ -17,7 +17,8 @@ from statistics import mean, stdev
 
 from matplotlib.figure import Figure
 
-from scripts.runs import Run, spread, train_all, words_after_dashes
+from utils.ablation.tables import spread
+from utils.processes import Run, train_all
 
 SCRATCH, PRETRAINED = "from scratch", "pretrained"
 Scores = dict[float, dict[str, list[dict]]]  # by share of the labels and start, one for each seed
@@ -57,6 +58,12 @@ def draw(scores: Scores, split: str, chance: float) -> Figure:
     return figure
 
 
+def words_after_dashes(words: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and after `--`."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place + 1 :]
+
+
 def _at_shares(pairs: list[list[str]], shares: list[float], parser: argparse.ArgumentParser) -> dict[float, list[str]]:
     """The words that --at adds at each share."""
     at = {share: [] for share in shares}
@@ -90,7 +97,8 @@ def main() -> None:
     runs = {(share, start, seed): Run(args.out / f"{share:g}" / f"{start.replace(' ', '-')}-{seed}", args.recipe, (
                 *flags, *at[share], *own[start], "--label-fraction", str(share), "--seed", str(seed)))
             for seed in args.seeds for share in args.shares for start in own}
-    train_all(list(runs.values()), args.jobs)
+    if failed := train_all(list(runs.values()), args.jobs):
+        sys.exit("\n".join(f"error: {run.words}: {line}" for run, line in failed.items()))
     scores = {share: {start: [runs[share, start, seed].scores(args.split) for seed in args.seeds] for start in own}
               for share in args.shares}
     chance = runs[args.shares[0], SCRATCH, args.seeds[0]].scores(args.split)["baselines"]["majority"]["uar"]

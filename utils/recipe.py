@@ -31,11 +31,11 @@ def load_config(recipe: str, flags: list[str] = ()) -> Config:
             one that does nothing beside the others.
     """
     path = _find(recipe)
-    settings = _read_yaml(path)
+    settings = read_yaml(path)
     task = settings.get("model", "video")
     if str(task) not in CONFIGS:
         raise UserError(f"{path}: model: {task!r} must be one of {', '.join(CONFIGS)}")
-    config = _parse(_words(settings, CONFIGS[task], path), CONFIGS[task](recipe=path.stem), where=str(path))
+    config = _parse(flags_of(settings, CONFIGS[task], path), CONFIGS[task](recipe=path.stem), where=str(path))
     if idle := config.unused().keys() & settings.keys():
         raise UserError(f"{path}: {_idle(idle, config)}")
     return _add_flags(list(flags), config, set(settings)).settled()
@@ -70,7 +70,7 @@ def _find(recipe: str) -> Path:
         path = RECIPES / f"{recipe}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in RECIPES.glob("*.yaml"))
-        raise UserError(f"recipe {recipe!r}: no such file; known recipes: {', '.join(known)}{_nearest(recipe, known)}")
+        raise UserError(f"recipe {recipe!r}: no such file; known recipes: {', '.join(known)}{nearest(recipe, known)}")
     return path
 
 
@@ -84,7 +84,11 @@ class _OnceLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """
+    Raises:
+        UserError: not YAML, not a mapping, or a key that stands twice.
+    """
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -94,17 +98,21 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _words(settings: dict[str, Any], task: type[Config], path: Path) -> list[str]:
-    """The YAML's settings as the flags that would say the same."""
+def flags_of(settings: dict[str, Any], task: type[Config], where: str | Path) -> list[str]:
+    """The settings of a YAML file, or of the part of one that `where` names, as the flags that would say the same.
+
+    Raises:
+        UserError: an unknown key (the nearest known one is named), or a value that is none of a switch.
+    """
     words, known = [], task.settings()
     for key, value in settings.items():
         name = task.SYNONYMS.get(key, key)
         if name not in known:
-            raise UserError(f"{path}: unknown key {key!r}{_nearest(str(key), known)}")
+            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), known)}")
         if name != key and name in settings:
-            raise UserError(f"{path}: {key} is another name of {name}; keep one of them")
+            raise UserError(f"{where}: {key} is another name of {name}; keep one of them")
         if isinstance(getattr(known[name], name), bool) and not isinstance(value, bool):
-            raise UserError(f"{path}: {key}: {value!r} must be true or false")
+            raise UserError(f"{where}: {key}: {value!r} must be true or false")
         if isinstance(value, bool):
             words.append(flag(name) if value else "--no-" + flag(name)[2:])
         else:
@@ -126,7 +134,7 @@ def _parse(words: list[str], default: Config, where: str) -> Config:
         raise UserError(f"{where}: {_first_sentence(said.getvalue())}") from None
     if unknown:
         flags = [flag(key) for key in default.settings()]
-        raise UserError(f"{where}: unknown flag {unknown[0]}{_nearest(unknown[0], flags)}")
+        raise UserError(f"{where}: unknown flag {unknown[0]}{nearest(unknown[0], flags)}")
     return replace(config, recipe=default.recipe)
 
 
@@ -138,6 +146,7 @@ def _first_sentence(box: str) -> str:
     return " ".join(" ".join(lines[start:end]).split())
 
 
-def _nearest(word: str, known) -> str:
+def nearest(word: str, known) -> str:
+    """The end of a message that names the known word nearest to an unknown one, if one is near."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.flag_table import END, SHARED, START, TITLES, flag_table, insert
+from scripts.flag_table import END, SHARED, START, TITLES, flag_table
 from utils.config import CONFIGS, ClipDataConfig, ClipModelConfig, DataConfig, TrainConfig
 from utils.errors import UserError
+from utils.markers import insert
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,11 +117,11 @@ def test_writing_replaces_the_marked_part_alone(tmp_path):
 @pytest.mark.parametrize("text", ["", START, END + START, START + END + START])
 def test_a_page_without_one_pair_of_markers(text):
     with pytest.raises(UserError, match="<!-- flags -->"):
-        insert(text, flag_table())
+        insert(text, "flags", flag_table())
 
 
 def test_readme_is_up_to_date():
     text = (ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").is_file() else ""
     if START not in text:
         pytest.skip("README.md has no markers")
-    assert insert(text, flag_table()) == text, "run python -m scripts.flag_table --write README.md"
+    assert insert(text, "flags", flag_table()) == text, "run python -m scripts.flag_table --write README.md"

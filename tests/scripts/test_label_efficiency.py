@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from scripts import label_efficiency
-from scripts.label_efficiency import PRETRAINED, SCRATCH, draw, main, table
-from scripts.runs import Run
+from scripts.label_efficiency import PRETRAINED, SCRATCH, draw, main, table, words_after_dashes
+from utils.processes import Run
 from utils.recipe import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def trained(monkeypatch, tmp_path):
     def run(*words: str) -> dict[str, Run]:
         found, of_jobs = [], []
         monkeypatch.setattr(label_efficiency, "train_all",
-                            lambda runs, jobs: (found.extend(runs), of_jobs.append(jobs)))
+                            lambda runs, jobs: found.extend(runs) or of_jobs.append(jobs))
         monkeypatch.setattr(Run, "scores", lambda self, split: {
             "uar": number(self), "war": {"val": 0.25, "test": 0.5}[split], "baselines": {"majority": {"uar": 0.125}}})
         monkeypatch.setattr(sys, "argv", ["label_efficiency", "fer2013", "--init-from", "runs/simclr", "--out",
@@ -150,6 +150,11 @@ def test_test_is_read_where_it_is_asked_for(trained, tmp_path, capsys, split, sc
     assert f"| {split} UAR, from scratch |" in said
     assert (tmp_path / "out/label_efficiency.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "out/label_efficiency.svg").read_text()
+
+
+def test_words_after_dashes():
+    assert words_after_dashes(["a", "--b", "--", "--c", "--", "d"]) == (["a", "--b"], ["--c", "--", "d"])
+    assert words_after_dashes(["a"]) == (["a"], []) and words_after_dashes(["--"]) == ([], [])
 
 
 # ---------------------------------------------------------------- processes
