@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 
 from ablate import ablate
-from dataloaders import build_loaders
+from dataloaders import Loader, build_loaders
+from dataloaders.fingerprints import data_files, fingerprints
 from models import build_model, load_run_model, save_run_model
 from predict import predict
 from probe import probe, probe_table
@@ -29,7 +30,8 @@ from utils.objective import build_objective
 from utils.precision import choose_device, choose_precision
 from utils.prediction import predict as predictions_of
 from utils.probe import PROBES
-from utils.recipe import load_config, save_config
+from utils.provenance import differences, gather, record, tell_aloud
+from utils.recipe import find_recipe, load_config, save_config
 from utils.report import write_report
 from utils.results import read_metrics, summarise, write_metrics, write_predictions
 from utils.run_folder import FREE_TO_CHANGE, RunLog, open_run, run_to_resume
@@ -52,6 +54,7 @@ def train(recipe: str, flags: list[str]) -> None:
         if trainer.finished and (run_dir / "metrics.json").is_file():
             log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
             return
+        tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed=bool(state)), str(run_dir))
         trainer.fit()
         finish(trainer, run_dir)
 
@@ -62,6 +65,12 @@ def build_trainer(config: Config, run_dir: Path) -> Trainer:
     with torch.no_grad():
         objective = build_objective(config, model.class_features(), labels)
     return Trainer(config, build_task(config, labels), model, objective, loaders, run_dir)
+
+
+def made_of(config: Config, loaders: dict[str, Loader], training: bool, recipe: str | None = None) -> dict:
+    """What provenance.json tells of a session."""
+    files = data_files(config) | ({"recipe": find_recipe(recipe)} if recipe else {})
+    return gather(config, files, fingerprints(config, loaders, training))
 
 
 def finish(trainer: Trainer, run_dir: Path) -> None:
@@ -97,13 +106,14 @@ def evaluate(run: str, flags: list[str]) -> None:
     changed = changed_for_eval(trained, config)
     metrics = read_metrics(run_dir / "metrics.json")
     model, labels = load_run_model(run_dir, config)
+    loaders, _ = build_loaders(config, run_dir, labels)
+    tell_aloud(differences(run_dir, made_of(config, loaders, False), changed), run)
     if kind:
-        rows = probe(config, run_dir, model, labels, split, kind)
+        rows = probe(config, run_dir, model, labels, split, kind, loaders)
         print(probe_table(rows, kind, split))
         of_split = metrics.get(split, {})
         keep(metrics | {split: of_split | {"probes": of_split.get("probes", {}) | {kind: rows}}}, run_dir, changed)
         return
-    loaders, _ = build_loaders(config, run_dir, labels)
     if split not in loaders:
         raise UserError(f"{run}: its recipe has no {split} split")
     task = build_task(config, labels)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dataloaders import build_loaders
+from dataloaders import Loader, build_loaders
 from dataloaders.subset import labelled_places
 from models import build_model
 from utils.config import ClipDataConfig, Config
@@ -55,11 +55,14 @@ class SideBySide(nn.Module):
         return dict(zip(self.widths, embedding.split(list(self.widths.values()), dim=-1)))
 
 
-def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split: str, kind: str) -> list[dict]:
+def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split: str, kind: str,
+          loaders: dict[str, Loader] | None = None) -> list[dict]:
     """Scores on `split` of a classifier on frozen features: a row for each share of labels and kind of features.
 
     The share is --label-fraction; if that is 1, each of FRACTIONS.
 
+    Args:
+        loaders: of the run's data as they are, where they are there already.
     Raises:
         UserError: no such split, the training split, or a run that reads no clips.
     """
@@ -68,7 +71,8 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
     if split == "train":
         raise UserError("--probe: its classifier is fitted on the training split; score it on val or test")
     fractions = FRACTIONS if config.data.label_fraction == 1 else (config.data.label_fraction,)
-    loaders, _ = build_loaders(replace(config, data=replace(config.data, label_fraction=1.0)), run_dir, labels)
+    if loaders is None:
+        loaders, _ = build_loaders(replace(config, data=replace(config.data, label_fraction=1.0)), run_dir, labels)
     if split not in loaders:
         raise UserError(f"{run_dir}: its recipe has no {split} split")
     networks = SideBySide({"this run": model, "before training": build_model(config, labels), "pixels": Pixels()})

@@ -221,8 +221,8 @@ def test_the_run_folder_holds_what_is_promised(finished):
     folder, _ = finished
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv", "metrics.json", "model.safetensors",
-        "predictions.csv", "report.html", "train.log"]
+        "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv", "metrics.json",
+        "model.safetensors", "predictions.csv", "provenance.json", "report.html", "train.log"]
     assert list((folder / "tensorboard").iterdir())
 
 
@@ -309,6 +309,41 @@ def test_eval_with_other_data_settings_leaves_the_scores_of_the_run(finished, tm
     assert "face: full frame 100.0%" in said
     assert "not written to metrics.json: --missing-box, --mirror differ from the run's own" in said
     assert (folder / "metrics.json").read_text() == before
+
+
+def test_eval_says_nothing_of_the_same_data_elsewhere_and_warns_of_others(finished, caer, tmp_path, capsys):
+    folder, root = shutil.copytree(finished[0], tmp_path / "run"), shutil.copytree(caer, tmp_path / "data")
+    assert main(["eval", str(folder), "--root-dir", str(root)]) == 0
+    assert capsys.readouterr().err == ""
+    (root / "CAER/test/Happy/0000.png").rename(root / "CAER/test/Sad/0009.png")
+    before = (folder / "provenance.json").read_bytes()
+    assert main(["eval", str(folder), "--root-dir", str(root), "--probe", "knn"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folder}: warning: test: not the samples that the run had: 1 added, 1 removed; take the run's own data, or "
+        "do not compare scores with its [other-test-data]"]
+    assert (folder / "provenance.json").read_bytes() == before
+
+
+def test_eval_of_a_run_that_does_not_say_what_it_was_made_of(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    (folder / "provenance.json").unlink()
+    assert main(["eval", str(folder)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folder}: note: the run does not say what it was made of, so nothing can be compared [no-provenance]"]
+
+
+def test_a_resumed_run_says_which_code_each_session_had(finished, recipe, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    monkeypatch.setattr("utils.provenance.session.code", lambda: {
+        "sha256": "x", "git": None, "files": first["code"]["files"] | {"trainer.py": "changed"}})
+    first = json.loads((folder / "provenance.json").read_text())["sessions"][0]
+    words = ["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto", "--epochs", "3"]
+    assert main(words) == 0
+    assert [session["code"]["sha256"] for session in json.loads((folder / "provenance.json").read_text())[
+        "sessions"]] == [first["code"]["sha256"], "x"]
+    assert "WARNING" in (line := next(line for line in (folder / "train.log").read_text().splitlines()
+                                      if "other-code" in line)) and "e.g. trainer.py;" in line
+    assert "code of the run differs" in (folder / "report.html").read_text()
 
 
 def test_eval_on_other_classes(finished, caer, tmp_path, capsys):

@@ -30,7 +30,7 @@ def load_config(recipe: str, flags: list[str] = ()) -> Config:
         UserError: no such recipe, an unknown key or flag (the nearest known one is named), a bad value, or
             one that does nothing beside the others.
     """
-    path = _find(recipe)
+    path = find_recipe(recipe)
     settings = read_yaml(path)
     task = settings.get("model", "video")
     if str(task) not in CONFIGS:
@@ -64,7 +64,7 @@ def save_config(config: Config, path: Path) -> None:
     path.write_text(f"# recipe: {settings.pop('recipe')}\n" + yaml.safe_dump(settings, sort_keys=False))
 
 
-def _find(recipe: str) -> Path:
+def find_recipe(recipe: str) -> Path:
     path = Path(recipe)
     if path.suffix not in (".yaml", ".yml"):
         path = RECIPES / f"{recipe}.yaml"

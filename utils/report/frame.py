@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from utils.report.curves import draw, panels
+from utils.report.provenance import provenance
 from utils.tasks import Task
 
 SPLITS = {"val": "validation"}  # spelt out
@@ -48,6 +49,7 @@ def run_context(run_dir: Path, task: Task, page: ModuleType) -> dict:
                   for title, group in panels(history, page.score_panels(task)).items()},
         "notes": sorted({note for scores in metrics.values() for note in scores.get("shares", {})}),
         "named": LEFT_OUT, "warnings": read_warnings(run_dir / "train.log"), "warned": WARNED,
+        "provenance": provenance(run_dir),
     }
 
 
