@@ -1,0 +1,78 @@
+"""Trials of any network in eval mode: samples do not know of each other, and nothing is left behind."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from utils.findings import Finding
+from utils.health.trials.bench import Bench, fault, rows, same, told
+from utils.health.trials.steps import objective_of
+from utils.structures import Batch
+
+RESHAPES = "reshapes, means and softmaxes over the wrong axis, and batch norms left in train mode"
+
+
+def samples_are_apart(bench: Bench, batch: Batch) -> Iterator[Finding]:
+    """A sample gets what it gets alone, and in any company and order; in eval mode nothing is drawn or kept."""
+    before = {name: buffer.clone() for name, buffer in bench.model.named_buffers()}
+    with bench.awake():
+        first = told(bench.say(batch))
+        last = len(batch) - 1
+        turned = told(bench.say(rows(batch, [*range(last, -1, -1)])))
+        alone = told(bench.say(rows(batch, [last])))
+        for name, value in first.items():
+            if not torch.isfinite(value).all():
+                yield fault("not-finite", f"the network's {name} is not finite in eval mode", "its weights")
+                return
+            if not same(value, turned[name].flip(0)):
+                if not same(value, told(bench.say(batch))[name]):
+                    yield fault("not-repeatable", f"the same batch gives another {name} in eval mode",
+                                "dropout or noise that does not ask self.training")
+                else:
+                    yield fault("batch-order", f"a sample's {name} changes with the order of the batch", RESHAPES)
+            elif not same(value[last:], alone[name], value):
+                yield fault("batch-leak", f"a sample's {name} changes with the other samples of its batch", RESHAPES)
+            if len(value) > 1 and float((value[0] - value[last]).abs().max()) <= 1e-6 * float(value.abs().max()):
+                yield fault("same-for-all", f"two different samples get the same {name}",
+                            "what of the batch reaches the network's output")
+    changed = [name for name, buffer in bench.model.named_buffers() if not torch.equal(buffer, before[name])]
+    if changed:
+        yield fault("eval-changes-state", f"a pass in eval mode changes {', '.join(changed[:3])}",
+                    "train() and eval() of the network")
+
+
+def learned_once(bench: Bench) -> Iterator[Finding]:
+    """What requires a gradient stands in one group of the optimiser, and in one only."""
+    chosen = [id(p) for group in bench.model.parameter_groups().values() for _, p in group]
+    twice = len(chosen) - len(set(chosen))
+    for name, parameter in bench.model.named_parameters():
+        if parameter.requires_grad != (id(parameter) in chosen):
+            yield fault("parameter-groups", f"{name} is in no parameter group, or frozen and in one",
+                        "parameter_groups of the network")
+            return
+    if twice:
+        yield fault("parameter-groups", f"{twice} parameters are in two parameter groups",
+                    "parameter_groups of the network")
+
+
+def everything_learns(bench: Bench) -> Iterator[Finding]:
+    """A training step's gradient is finite, and reaches every parameter that is to learn."""
+    groups = bench.model.parameter_groups()
+    rates = {name: getattr(bench.config.train, f"lr_{name}" if name else "lr") for name in groups}
+    named = [(name, key, weight) for name, group in groups.items() for key, weight in group
+             if rates[name] and weight.requires_grad]
+    bench.model.train()
+    with bench.awake(), torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        batch = bench.task.prepare(bench.batch, np.random.default_rng(0))
+        report = objective_of(bench)(bench.model(batch), batch, float(bench.config.train.epochs))
+        gradients = torch.autograd.grad(report.total, [weight for *_, weight in named], allow_unused=True)
+    if not torch.isfinite(report.total):
+        yield fault("not-finite", f"the loss of the first batch is {float(report.total):g}",
+                    "the first batch's samples, and utils/losses")
+        return
+    dead = [key for (_, key, _), gradient in zip(named, gradients) if gradient is None or not gradient.any()]
+    if dead:
+        yield fault("no-gradient", f"no gradient reaches {len(dead)} of {len(named)} weights that are to learn, e.g. "
+                    f"{dead[0]}", "detach, no_grad and what the forward pass leaves out", level="warning")
