@@ -57,11 +57,11 @@ class Bench:
         """Weights that start at 0 are drawn while entered: a branch that starts silent would hide what it does."""
         stream, kept = torch.Generator().manual_seed(7), []
         with torch.no_grad():
-            for weight in self.model.parameters():
-                if weight.ndim > 1 and not weight.any():
+            for name, weight in self.model.named_parameters():
+                if (weight.ndim > 1 or name.endswith("weight")) and not weight.any():
                     kept.append((weight, weight.clone()))
-                    drawn = torch.randn(weight.shape, generator=stream) / weight.shape[-1] ** 0.5
-                    weight.copy_(drawn)
+                    size = weight.shape[-1] ** 0.5 if weight.ndim > 1 else 1
+                    weight.copy_(torch.randn(weight.shape, generator=stream) / size)
         try:
             yield
         finally:

@@ -151,14 +151,14 @@ def steps_down(bench: Bench) -> Iterator[Finding]:
     """A step along the gradient of the total, in the network's output, lowers it."""
     output, batch = made_up(bench)
     named, epoch = leaves(output), float(bench.config.train.epochs)
-    bench_objective = objective_of(bench).eval()  # a queue, or bins, that stand still
-    report = bench_objective(output, batch, epoch)
+    objective = objective_of(bench).eval()  # a queue, or bins, that stand still
+    report = objective(output, batch, epoch)
     gradients = torch.autograd.grad(report.total, list(named.values()), allow_unused=True)
     size = torch.cat([g.flatten() for g in gradients if g is not None]).norm()
     moved = {name: value.detach() if g is None else value.detach() - 1e-3 * g / size.clamp(min=1e-12)
              for (name, value), g in zip(named.items(), gradients)}
-    after = bench_objective(replace(output, **moved), batch, epoch).total
-    if not float(after) < float(report.total):
+    after = objective(replace(output, **moved), batch, epoch).total
+    if not float(after.detach()) < float(report.total.detach()):
         yield fault("total", "a small step against the loss's gradient does not lower it", OBJECTIVE)
 
 

@@ -112,7 +112,7 @@ def queue_takes_keys(bench: Bench) -> Iterator[Finding]:
     objective(output, batch, 0.0)
     of_classes = isinstance(bench.config, VideoConfig) and bench.config.loss.moco_keys == "text"
     keys = F.normalize(output.key[batch.targets] if of_classes else output.key, dim=-1)
-    slots = [(place + number) % size for number in range(len(batch))][-size:]
+    slots = [(place + number) % size for number in range(min(len(batch), size))]
     if not close(queue.queue[slots], keys[-size:]) or not torch.equal(queue.queue_labels[slots], batch.targets[-size:]):
         yield fault("queue", "a step does not put each sample's own key, with its label, into the queue",
                     f"{OBJECTIVE}{bench.config.model.model}.py and utils/losses/moco.py")
