@@ -1,5 +1,6 @@
 """Trials of any network in eval mode: samples do not know of each other, and nothing is left behind."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from utils.findings import Finding
 from utils.health.trials.bench import Bench, fault, rows, same, told
-from utils.health.trials.steps import objective_of
+from utils.health.trials.steps import leaves, objective_of
 from utils.structures import Batch
 
 RESHAPES = "reshapes, means and softmaxes over the wrong axis, and batch norms left in train mode"
@@ -57,22 +58,22 @@ def learned_once(bench: Bench) -> Iterator[Finding]:
 
 
 def everything_learns(bench: Bench) -> Iterator[Finding]:
-    """A training step's gradient is finite, and reaches every parameter that is to learn."""
-    groups = bench.model.parameter_groups()
-    rates = {name: getattr(bench.config.train, f"lr_{name}" if name else "lr") for name in groups}
-    named = [(name, key, weight) for name, group in groups.items() for key, weight in group
-             if rates[name] and weight.requires_grad]
+    """The first loss is finite, and from what the network says a gradient reaches every parameter that is to learn."""
+    groups, train = bench.model.parameter_groups(), bench.config.train
+    named = [(key, weight) for name, group in groups.items() if getattr(train, f"lr_{name}" if name else "lr")
+             for key, weight in group if weight.requires_grad]
     bench.model.train()
-    with bench.awake(), torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        batch = bench.task.prepare(bench.batch, np.random.default_rng(0))
-        report = objective_of(bench)(bench.model(batch), batch, float(bench.config.train.epochs))
-        gradients = torch.autograd.grad(report.total, [weight for *_, weight in named], allow_unused=True)
-    if not torch.isfinite(report.total):
-        yield fault("not-finite", f"the loss of the first batch is {float(report.total):g}",
-                    "the first batch's samples, and utils/losses")
-        return
-    dead = [key for (_, key, _), gradient in zip(named, gradients) if gradient is None or not gradient.any()]
+    torch.manual_seed(0)
+    batch = bench.task.prepare(bench.batch, np.random.default_rng(0))
+    with torch.no_grad():
+        loss = float(objective_of(bench)(bench.model(batch), batch, float(train.epochs)).total)
+    if not math.isfinite(loss):
+        yield fault("not-finite", f"the loss of the first batch is {loss}", "the first batch, and utils/losses")
+    with bench.awake():
+        said = [value for value in leaves(bench.model(batch)).values() if value.requires_grad]
+        total = sum((value * (bench.noise(*value.shape) - 0.5)).sum() for value in said)
+        gradients = torch.autograd.grad(total, [weight for _, weight in named], allow_unused=True)
+    dead = [key for (key, _), gradient in zip(named, gradients) if gradient is None or not gradient.any()]
     if dead:
         yield fault("no-gradient", f"no gradient reaches {len(dead)} of {len(named)} weights that are to learn, e.g. "
                     f"{dead[0]}", "detach, no_grad and what the forward pass leaves out", level="warning")

@@ -20,6 +20,8 @@ def short(bench: Bench) -> Batch:
     order = batch.mask.sum(dim=1).argsort().tolist()
     chosen = rows(batch, [order[0], order[-1]])
     length = int(chosen.mask.sum(dim=1).max())
+    if torch.equal(chosen.tokens[0], chosen.tokens[1]):
+        chosen.mask[0, -(-length // 2):] = 0
     return replace(chosen, tokens=chosen.tokens[:, :length].clone(), mask=chosen.mask[:, :length].clone(), bad=[])
 
 
