@@ -64,7 +64,7 @@ def read_spec(name: str) -> Spec:
         UserError: no such file, an unknown key or setting (the nearest known one is named), a bad value, two variants
             of the same settings, or a baseline that is none of them.
     """
-    path = find_recipe(name)
+    path = _find(name)
     given = read_yaml(path)
     _check_kinds(given, path)
     task = load_config(given["recipe"]).model.model
@@ -78,7 +78,7 @@ def read_spec(name: str) -> Spec:
     return spec
 
 
-def find_recipe(name: str) -> Path:
+def _find(name: str) -> Path:
     path = Path(name) if name.endswith((".yaml", ".yml")) else STUDIES / f"{name}.yaml"
     if not path.is_file():
         known = sorted(path.stem for path in STUDIES.glob("*.yaml"))
