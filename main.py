@@ -2,6 +2,7 @@
 
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
     python main.py eval RUN [--split test] [flags]  score a run's best weights; --probe linear|knn its frozen features
+    python main.py check RECIPE [flags]             audit data, settings and code; exit status 1 on an error
     python main.py predict RUN INPUT... [flags]     read reviews; INPUT is a table, a .txt with a review a line, or -
     python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
                                                     configs/ablations/ or a YAML file
@@ -15,25 +16,25 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-
 from ablate import ablate
+from build import build_trainer
+from check import check, examine, stop_on_errors
 from dataloaders import Loader, build_loaders
 from dataloaders.fingerprints import data_files, fingerprints
-from models import build_model, load_run_model, save_run_model
+from models import load_run_model, save_run_model
 from predict import predict
 from probe import probe, probe_table
 from trainer import Trainer
 from utils.config import Config, SimclrConfig, flag
 from utils.errors import UserError
-from utils.objective import build_objective
+from utils.findings import tell
 from utils.precision import choose_device, choose_precision
 from utils.prediction import predict as predictions_of
 from utils.probe import PROBES
 from utils.provenance import differences, gather, record, tell_aloud
 from utils.recipe import find_recipe, load_config, save_config
 from utils.report import write_report
-from utils.results import read_metrics, summarise, write_metrics, write_predictions
+from utils.results import read_metrics, summarise, write_json, write_predictions
 from utils.run_folder import FREE_TO_CHANGE, RunLog, open_run, run_to_resume
 from utils.tally import Tally
 from utils.tasks import build_task
@@ -55,16 +56,13 @@ def train(recipe: str, flags: list[str]) -> None:
             log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
             return
         tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed=bool(state)), str(run_dir))
+        if not state:
+            findings = examine(trainer)
+            write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
+            tell(findings, "check")
+            stop_on_errors(findings, config)
         trainer.fit()
         finish(trainer, run_dir)
-
-
-def build_trainer(config: Config, run_dir: Path) -> Trainer:
-    loaders, labels = build_loaders(config, run_dir)
-    model = build_model(config, labels)
-    with torch.no_grad():
-        objective = build_objective(config, model.class_features(), labels)
-    return Trainer(config, build_task(config, labels), model, objective, loaders, run_dir)
 
 
 def made_of(config: Config, loaders: dict[str, Loader], training: bool, recipe: str | None = None) -> dict:
@@ -86,7 +84,7 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
         rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
         metrics[last]["probes"] = {"linear": rows}
         log.info("%s", probe_table(rows, "linear", last))
-    write_metrics(metrics, run_dir / "metrics.json")
+    write_json(metrics, run_dir / "metrics.json")
     write_predictions(predictions, trainer.task, run_dir / "predictions.csv")
     save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
     for split, scores in metrics.items():
@@ -132,7 +130,7 @@ def keep(metrics: dict, run_dir: Path, changed: list[str]) -> None:
     if changed:
         print(f"not written to metrics.json: {', '.join(map(flag, changed))} differ from the run's own")
     else:
-        write_metrics(metrics, run_dir / "metrics.json")
+        write_json(metrics, run_dir / "metrics.json")
 
 
 def changed_for_eval(trained: Config, config: Config) -> list[str]:
@@ -162,18 +160,18 @@ def take_own_flags(flags: list[str]) -> tuple[str, str | None, list[str]]:
     return chosen.split, chosen.probe, rest
 
 
-COMMANDS = {"train": train, "eval": evaluate, "predict": predict, "ablate": ablate}
+COMMANDS = {"train": train, "eval": evaluate, "check": check, "predict": predict, "ablate": ablate}
 
 
 def main(words: list[str]) -> int:
     named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
-    lists_flags = named and words[0] in ("train", "predict", "ablate")
+    lists_flags = named and words[0] in ("train", "check", "predict", "ablate")
     asks = not lists_flags and {"-h", "--help"} & set(words)
     if asks or not named:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
         return 0 if asks else 2
     try:
-        COMMANDS[words[0]](words[1], words[2:])
+        return COMMANDS[words[0]](words[1], words[2:]) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -188,7 +186,6 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
@@ -33,7 +34,7 @@ class Loader:
 
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
                  timeout: float, pin_memory: bool = False):
-        self.dataset, self.order, self.timeout = dataset, order, timeout
+        self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
         self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
@@ -70,6 +71,12 @@ class Loader:
     def unit(self) -> str:
         """What an epoch goes through: all samples once, or draws of them."""
         return self.dataset.unit if self.order.once else "draws"
+
+    def first(self, number: int) -> Batch:
+        """The first samples of the first epoch that can be read, at most as many; loaded in this process."""
+        draws = (draw for batch in self.order.batches(0) for draw in batch)
+        samples = (sample for draw in draws if not isinstance(sample := self.dataset[draw], BadSample))
+        return self.collate(list(islice(samples, number)))
 
     def examples(self, ids: set[str]) -> dict:
         """What some samples look like to a person, by id."""

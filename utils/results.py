@@ -55,14 +55,15 @@ def summarise(predictions: Predictions, tally: Tally, task: Task) -> dict:
     return {**task.score(predictions), "shares": tally.shares(), "left_out": dict(tally.bad)}
 
 
-def write_metrics(metrics: dict[str, dict], path: Path) -> None:
+def write_json(value: dict | list, path: Path) -> None:
+    """The file is at every moment the old one or the new one."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(metrics, indent=2) + "\n")
+    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
 def read_metrics(path: Path) -> dict[str, dict]:
-    """What `write_metrics` wrote; nothing, if there is no file.
+    """What `write_json` wrote; nothing, if there is no file.
 
     Raises:
         UserError: the file is damaged.

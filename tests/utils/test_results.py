@@ -7,7 +7,7 @@ import torch
 
 from utils.config import VideoConfig
 from utils.prediction import Predictions
-from utils.results import EpochTable, summarise, write_history, write_metrics, write_predictions
+from utils.results import EpochTable, summarise, write_history, write_json, write_predictions
 from utils.structures import Batch, Labels
 from utils.tally import Tally
 from utils.tasks.clips import Clips
@@ -40,7 +40,7 @@ def test_a_split_in_metrics_json(tmp_path):
     tally = Tally("test", 3, 1)
     tally.add(Batch(PREDICTIONS.targets, PREDICTIONS.ids, notes=Counter(box=1), bad=[("lost", "empty")]))
     summary = summarise(PREDICTIONS, tally, TASK)
-    write_metrics({"test": summary}, tmp_path / "m.json")
+    write_json({"test": summary}, tmp_path / "m.json")
     read = json.loads((tmp_path / "m.json").read_text())["test"]
     assert (read["war"], read["uar"], read["clips"]) == (0.5, 0.5, 2)
     assert read["cross_entropy"] == pytest.approx((2.126928 + 0.126928) / 2)

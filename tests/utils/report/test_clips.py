@@ -10,7 +10,7 @@ from utils.config import VideoConfig
 from utils.prediction import Predictions
 from utils.report import write_report
 from utils.report.clips import caution, examples
-from utils.results import write_history, write_metrics
+from utils.results import write_history, write_json
 from utils.structures import Labels
 from utils.tasks.clip_metrics import score
 from utils.tasks.clips import Clips
@@ -28,7 +28,7 @@ def scores_of(targets, predicted, classes=CLASSES, **more):
 def make_run(folder, metrics, history=()):
     (folder / "config.yaml").write_text("# recipe: caer <b>\nlr: 1.0e-05\nmilestones:\n- 10\n- 15\nroot_dir: null\n"
                                         "note: a < b\n")
-    write_metrics(metrics, folder / "metrics.json")
+    write_json(metrics, folder / "metrics.json")
     if history:
         write_history(list(history), folder / "history.csv")
     return folder
@@ -191,7 +191,7 @@ def test_recipe_shows_every_setting(full_run):
 def test_without_a_test_split_or_frames(full_run):
     folder, *_ = full_run
     metrics = json.loads((folder / "metrics.json").read_text())
-    write_metrics({"val": metrics["val"]}, folder / "metrics.json")
+    write_json({"val": metrics["val"]}, folder / "metrics.json")
     page = Page(page_of(folder))
     assert page.within("h2") == ["Validation", "Training", "Losses", "Classes", "Cuts", "Recipe"]
     assert not [tag for tag, _ in page.tags if tag in ("img", "details")]

@@ -13,7 +13,7 @@ from utils.config.text import TextLossConfig
 from utils.prediction import Predictions
 from utils.report import write_report
 from utils.report.reviews import HEADLINE, POINTS, TEXT, caution, fold, misread, score_panels
-from utils.results import write_history, write_metrics
+from utils.results import write_history, write_json
 from utils.structures import NOT_MENTIONED, Labels
 from utils.tasks.review_metrics import HEADLINE as SCORES
 from utils.tasks.reviews import Reviews
@@ -47,7 +47,7 @@ def drawn(task: Reviews, reviews: int = 12, embedding: bool = True) -> Predictio
 def make_run(folder, task, predictions, splits=("val", "test"), history=HISTORY, **more):
     (folder / "config.yaml").write_text("# recipe: visfd\nunmentioned: ignore\n")
     scores = task.score(predictions) | {"shares": {"cut off": 0.25}, "left_out": {}} | more
-    write_metrics(dict.fromkeys(splits, scores), folder / "metrics.json")
+    write_json(dict.fromkeys(splits, scores), folder / "metrics.json")
     write_history(list(history), folder / "history.csv")
     return scores
 

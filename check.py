@@ -1,0 +1,79 @@
+"""What can be known before anything is learned: an audit of data and prompts, known answers, and trials of the network.
+
+`main.py check` makes it all and a contact sheet; `train` begins with the quick part.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from build import build_trainer
+from dataloaders.audit import audit
+from trainer import Trainer
+from utils.config import Config
+from utils.errors import UserError
+from utils.findings import Finding, errors, table, worst_first
+from utils.health.trials import SAMPLES, trials
+from utils.recipe import load_config
+
+FLAGS = """\
+flags of check itself, beside those of `train RECIPE --help`:
+  --full      look into every sample, not a few of each split
+  --strict    exit with status 1 on a warning too, not on errors only
+  --json      print the findings as JSON
+"""
+
+
+def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
+    """All findings about a training that has not begun, the worst first. Nothing of it is changed."""
+    config, loaders = trainer.config, trainer.loaders
+    return worst_first([
+        *audit(config, loaders, trainer.task.labels, full),
+        *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES), trainer.device),
+    ])
+
+
+def stop_on_errors(findings: list[Finding], config: Config) -> None:
+    """
+    Raises:
+        UserError: one of them is an error, and --force does not say to go on.
+    """
+    if (wrong := errors(findings)) and not config.train.force:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise UserError(f"not begun: {wrong[0]}{more}. `check` shows all; --force trains all the same")
+
+
+def take_own_flags(flags: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """--full, --strict and --json, and the flags without them."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    for name in ("--full", "--strict", "--json"):
+        parser.add_argument(name, action="store_true")
+    return parser.parse_known_args(flags)
+
+
+def check(recipe: str, flags: list[str]) -> int:
+    """Print all findings about a recipe, and write check.html into --output-dir, or runs/RECIPE-check.
+
+    Returns:
+        the exit status: 1 if there is an error, or with --strict a warning.
+    """
+    if {"-h", "--help"} & set(flags):
+        print(FLAGS)
+    own, flags = take_own_flags(flags)
+    config = load_config(recipe, flags)
+    page = (config.train.output_dir or Path("runs") / f"{config.recipe}-check") / "check.html"
+    with TemporaryDirectory() as folder:
+        try:
+            trainer = build_trainer(config, Path(folder))
+        except UserError as error:
+            findings = [Finding("error", "cannot-begin", str(error))]
+        else:
+            findings = examine(trainer, own.full)
+            pass
+    if own.json:
+        print(json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        print(table(findings))
+        print(f"what the network sees: {page}" if page.is_file() else "")
+    return int(any(finding.level in (("error", "warning") if own.strict else ("error",)) for finding in findings))

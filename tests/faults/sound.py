@@ -1,0 +1,97 @@
+"""Small recipes in which everything is on and nothing is wrong, to put a fault into."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dataloaders.datasets import CAER
+from dataloaders.demo_reviews import generate_reviews
+
+SPLITS = {"train": ("train", 9), "validation": ("val", 3), "test": ("test", 3)}  # folder: flag, clips of a class
+FRAMES, HEIGHT, WIDTH, SIDE = 12, 48, 64, 20
+
+VIDEO = """\
+dataset: caer
+root_dir: {root}
+train_annotation: train.txt
+val_annotation: validation.txt
+test_annotation: test.txt
+bounding_box_face: face.json
+clip_model: micro
+clip_pretrained: none
+text_type: class_descriptor
+contexts_number: 2
+temperature: 0.1
+image_size: 32
+num_segments: 3
+batch_size: 6
+num_workers: 0
+epochs: 1
+ema: 0.9
+lr: 1.0e-3
+lr_image_encoder: 1.0e-3
+ldl_warmup: 0.5
+moco_m: 0.9
+use_amp: false
+device: cpu
+"""
+
+TEXT = """\
+model: text
+dataset: demo_reviews
+root_dir: {root}
+train_annotation: train.csv
+val_annotation: val.csv
+test_annotation: test.csv
+encoder: tiny
+vocab_size: 2000
+pooling: aspect
+batch_size: 64
+epochs: 1
+lr_encoder: 1.5e-3
+warmup_epochs: 0
+use_amp: false
+device: cpu
+"""
+
+
+def write_clips(root: Path) -> Path:
+    """Folders of frames in CAER's layout, lists and face boxes: a square that says the class wanders over a backdrop."""
+    stream, boxes = np.random.default_rng(0), {}
+    for folder, (_, number) in SPLITS.items():
+        lines = []
+        for label, name in enumerate(CAER):
+            for index in range(number):
+                clip = f"CAER/{folder}/{name}/{index:04}"
+                boxes[clip] = _write_clip(root / clip, label, stream)
+                lines.append(f"{clip} {FRAMES} {label}\n")
+        (root / f"{folder}.txt").write_text("".join(lines))
+    (root / "face.json").write_text(json.dumps(boxes))
+    (root / "video.yaml").write_text(VIDEO.format(root=root))
+    return root / "video.yaml"
+
+
+def _write_clip(folder: Path, label: int, stream: np.random.Generator) -> dict[str, list[float]]:
+    """The box of each frame."""
+    folder.mkdir(parents=True)
+    backdrop = cv2.resize(stream.integers(40, 215, (6, 8, 3)).astype(np.uint8), (WIDTH, HEIGHT))
+    start, end = (stream.integers(0, (WIDTH - SIDE, HEIGHT - SIDE)) for _ in range(2))
+    boxes = {}
+    for number in range(FRAMES):
+        frame = backdrop.copy()
+        x, y = (start + (end - start) * number / (FRAMES - 1)).astype(int).tolist()
+        face = np.full((SIDE, SIDE, 3), (30 + 25 * label, 220 - 20 * label, 60 + 60 * (label % 3)), np.uint8)
+        cv2.line(face, (0, label * 3), (SIDE, SIDE - label * 2), (255, 255, 255), 2)
+        frame[y : y + SIDE, x : x + SIDE] = face
+        frame = np.clip(frame + stream.normal(0, 6, frame.shape), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{number}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        boxes[f"{number}.jpg"] = [x, y, x + SIDE, y + SIDE]
+    return boxes
+
+
+def write_reviews(root: Path) -> Path:
+    generate_reviews(root)
+    (root / "text.yaml").write_text(TEXT.format(root=root))
+    return root / "text.yaml"
