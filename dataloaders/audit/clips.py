@@ -1,6 +1,9 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
 from dataloaders.audit.drawing import check_drawing
+from dataloaders.audit.face_boxes import check_boxes
+from dataloaders.audit.folders import check_folders
+from dataloaders.audit.frames import check_frames
 from dataloaders.audit.listing import check_listing
 from dataloaders.audit.looks import look
 from dataloaders.audit.overlap import check_overlap
@@ -17,6 +20,5 @@ def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
     rows, looks = read_rows(view), look(view)
-    findings = [*check_sources(view, rows), *check_listing(view), *check_overlap(view, looks), *check_drawing(view),
-                *check_card(view)]
-    return findings
+    return [*check_sources(view, rows), *check_listing(view), *check_folders(view, rows), *check_overlap(view, looks),
+            *check_boxes(view, looks), *check_frames(view, looks), *check_drawing(view), *check_card(view)]

@@ -72,17 +72,17 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
 
 
 def _draws(split: Split, epoch: int) -> list[Draw]:
-    return [draw for batch in split.order.batches(epoch) for draw in batch]
+    return [draw for batch in split.draws(epoch) for draw in batch]
 
 
 def _visits(view: View, split: Split) -> Iterator[Finding]:
     weighted = split.training and getattr(view.config.data, "use_weighted_sampler", False)
-    first, again = _draws(split, 0), _draws(split, 0)
+    first, again = _draws(split, 0), [draw for batch in split.order.batches(0) for draw in batch]
     size = len(split.clips)
     if first != again:
         yield Finding("error", "order-not-repeatable", f"{split.name}: an epoch's order is another each time it is "
                       "asked for; a resumed run differs", REMEDY)
-    if {draw.epoch for draw in first + _draws(split, 3)} != {0, 3} or len(set(first)) != len(first):
+    if {draw.epoch for draw in first + _draws(split, 1)} != {0, 1} or len(set(first)) != len(first):
         yield Finding("error", "draws-not-told-apart", f"{split.name}: draws of different epochs or repeats carry the "
                       "same numbers: they get the same augmentation", REMEDY)
     visits = Counter(draw.index for draw in first)
@@ -131,7 +131,7 @@ def _batches(view: View, split: Split) -> Iterator[Finding]:
     loader = Loader(Echo(split), split.order, split.loader._loader.collate_fn, 0, 0)
     labels, torn, told = dict(zip(split.dataset.ids, (clip.label for clip in split.clips))), [], []
     for epoch in (0, 1):
-        plans, seen = split.order.batches(epoch), 0
+        plans, seen = split.draws(epoch), 0
         for batch, plan in zip(loader.epoch(epoch), plans):
             if said := _unlike_plan(split, batch, plan, labels):
                 (torn if said == "torn" else told).append(batch.ids[0] if batch.ids else "an empty batch")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -29,14 +30,14 @@ def check_listing(view: View) -> Iterator[Finding]:
 
 
 def _presence(view: View, split: Split) -> Iterator[Finding]:
-    missing = [clip.id for clip in split.clips if not clip.path.exists()]
+    missing = [clip.id for clip, known in zip(split.clips, split.stats) if not known]
     share = len(missing) / max(len(split.clips), 1)
     if missing:
         level = "error" if share > view.config.data.max_bad_clips else "warning"
         yield Finding(level, "clips-missing", f"{len(missing)} of {len(split.clips)} clips of {split.name} are not "
                       "there", "fetch them, or mend the list or --root-dir", **of_some(missing))
-    empty = [clip.id for clip in split.present if clip.path.is_file() and clip.path.stat().st_size == 0
-             or clip.path.is_dir() and not any(clip.path.iterdir())]
+    empty = [clip.id for clip, known in zip(split.clips, split.stats) if known and (
+        not any(clip.path.iterdir()) if stat.S_ISDIR(known.st_mode) else known.st_size == 0)]
     if empty:
         yield Finding("error" if len(empty) > view.config.data.max_bad_clips * len(split.clips) else "warning",
                       "clips-empty", f"clips of {split.name} are empty files or folders", "fetch them again",

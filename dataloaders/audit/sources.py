@@ -62,7 +62,7 @@ def check_sources(view: View, rows: dict[str, list[Row]]) -> Iterator[Finding]:
             yield Finding("note", "labels-from-1", "the lists count labels from 1; they are taken from 0 on",
                           count=sum(map(len, rows.values())))
         yield from _compare(view, rows, base, lambda name: name)
-    else:
+    elif not getattr(view.config.data, "unlabelled", None):
         yield from _folders(view)
     yield from _paths(view)
 
@@ -111,22 +111,24 @@ def _compare(view: View, rows: dict[str, list[Row]], base: int, key) -> Iterator
 
 def _folders(view: View) -> Iterator[Finding]:
     """Every clip of a folder SPLIT/CLASS is to be in the loader, in one split or another."""
-    given = {clip.path for split in view.splits.values() for clip in split.clips}
-    parents = {clip.path.parent for split in view.splits.values() if split.labelled for clip in split.clips}
-    there = {path for tops in {parent.parent for parent in parents} for folder in tops.iterdir() if folder.is_dir()
-             for path in folder.iterdir()
-             if path.name[0] != "." and (path.suffix.lower() in VIDEO | IMAGE or path.is_dir())}
-    left = sorted(str(path) for path in there - given)
+    given = {str(clip.path) for split in view.splits.values() for clip in split.clips}
+    folders = {os.path.dirname(path) for path in given}
+    tops = {os.path.dirname(folder) for folder in folders}
+    there = {entry.path for top in tops for folder in os.scandir(top) if folder.is_dir() and folder.name[0] != "."
+             for entry in os.scandir(folder.path) if entry.name[0] != "." and (
+                 os.path.splitext(entry.name)[1].lower() in VIDEO | IMAGE or entry.is_dir())}
+    left = sorted(there - given)
     if left and view.config.data.label_fraction == 1:
         yield Finding("error", "clips-left-out", "clips of the class folders are in no split", "look for what drops "
                       "them", **of_some(left))
 
 
 def _paths(view: View) -> Iterator[Finding]:
-    root = view.config.data.root_dir
     for split in view.splits.values():
-        base = getattr(view.config.data, "unlabelled", None) if split.training else None
-        strange = [f"{clip.id}: {clip.path}" for clip in split.clips if clip.path != Path(base or root or ".") / clip.id]
+        base = split.training and getattr(view.config.data, "unlabelled", None) or view.config.data.root_dir
+        base = os.path.normpath(base or ".")
+        strange = [f"{clip.id}: {clip.path}" for clip in split.clips
+                   if os.path.normpath(clip.path) != os.path.join(base, os.path.normpath(clip.id))]
         if strange:
             yield Finding("error", "path-of-another-clip", f"clips of {split.name} are read from another path than "
                           "their own", "look for what pairs clips with paths", **of_some(strange))

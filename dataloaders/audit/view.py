@@ -1,19 +1,20 @@
 """What the checks are given: a split as training has it, and what the files say of it without the loader's code."""
 
+import os
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from dataloaders.clips import IMAGE, VIDEO, Clip
 from dataloaders.loader import Loader
-from dataloaders.order import Order
+from dataloaders.order import Draw, Order
 from dataloaders.video import VideoDataset
 from utils.config import Config
 from utils.structures import Labels
 
 
-@dataclass
+@dataclass(eq=False)
 class Split:
     """One split: `training` where its clips are learned from, `labelled` where their targets are classes."""
 
@@ -35,9 +36,19 @@ class Split:
         return self.dataset.clips
 
     @cached_property
+    def stats(self) -> list[os.stat_result | None]:
+        """What the file system says of each clip's path, asked once."""
+        return [_stat(clip.path) for clip in self.clips]
+
+    @property
     def present(self) -> list[Clip]:
         """The clips that exist."""
-        return [clip for clip in self.clips if clip.path.exists()]
+        return [clip for clip, stat in zip(self.clips, self.stats) if stat]
+
+    @cache
+    def draws(self, epoch: int) -> list[list[Draw]]:
+        """An epoch's batches."""
+        return self.order.batches(epoch)
 
 
 @dataclass
@@ -58,6 +69,13 @@ class View:
 
     def name_of(self, label: int) -> str:
         return self.labels.classes[label] if 0 <= label < len(self.labels.classes) else f"class {label}"
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def where(split: Split, clip: Clip) -> str:
