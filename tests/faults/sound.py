@@ -1,5 +1,6 @@
 """Small recipes in which everything is on and nothing is wrong, to put a fault into."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -40,15 +41,14 @@ device: cpu
 
 TEXT = """\
 model: text
-dataset: demo_reviews
 root_dir: {root}
 train_annotation: train.csv
 val_annotation: val.csv
 test_annotation: test.csv
 encoder: tiny
-vocab_size: 2000
+vocab_size: 500
 pooling: aspect
-batch_size: 64
+batch_size: 32
 epochs: 1
 lr_encoder: 1.5e-3
 warmup_epochs: 0
@@ -92,6 +92,20 @@ def _write_clip(folder: Path, label: int, stream: np.random.Generator) -> dict[s
 
 
 def write_reviews(root: Path) -> Path:
-    generate_reviews(root)
+    """The first of the generated reviews."""
+    generate_reviews(root / "all")
+    for name, number in (("train.csv", 320), ("val.csv", 120), ("test.csv", 120)):
+        header, *rows = read_rows(root / "all" / name)
+        write_rows(root / name, [header, *rows[:number]])
     (root / "text.yaml").write_text(TEXT.format(root=root))
     return root / "text.yaml"
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def write_rows(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)

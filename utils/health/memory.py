@@ -48,7 +48,7 @@ class Queue(Watch):
             yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, and "
                           f"{put} samples have come since", "each step must put in the keys of its samples, once")
         keys, labels = queue.queue[:held], queue.queue_labels[:held]
-        if bool((keys.norm(dim=-1) - 1).abs().max() > 1e-3):
+        if bool(((keys.norm(dim=-1) - 1).abs() > 1e-3).any()):
             yield Finding("error", "queue-damaged", "MoCo's queue holds keys that are not of unit length",
                           "see what writes to it")
         yield from self._stale(keys, labels, row)
@@ -56,7 +56,7 @@ class Queue(Watch):
     def _stale(self, keys: Tensor, labels: Tensor, row: dict) -> Iterator[Finding]:
         """How far the keys of texts have moved since they were put in."""
         now = self.seen.pop("key", None)
-        if now is None or getattr(self.config.loss, "moco_keys", "") != "text":
+        if now is None or not len(keys) or getattr(self.config.loss, "moco_keys", "") != "text":
             return
         row["health_queue_drift"] = drift = 1 - float((keys * now[labels]).sum(dim=-1).mean())
         if drift > STALE:

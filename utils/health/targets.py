@@ -10,7 +10,7 @@ from utils.cells import sentiment_cells, unmentioned_class
 from utils.findings import Finding
 from utils.health.watch import Step, Watch, Watched, add, taken
 
-FLAT, SHARP = 0.1, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
+FLAT, SHARP = 0.2, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
 PHANTOM = 0.1  # of ln C: a classification loss below it says that nearly all is known
 POINTS = 0.1  # above always saying the commonest class, as a share of what is left: less is chance
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from utils.findings import Finding, of_some
 from utils.health.watch import Step, Watch, Watched, add, taken
@@ -26,7 +27,7 @@ class Gradients(Watch):
         self.looking = False
 
     def before(self, number: int, steps: int, looking: bool) -> None:
-        self.looking = looking
+        self.looking, self.first = looking, steps == 0
         if looking:
             left = [p.grad for _, p in self._all() if p.grad is not None]
             add(self.seen, looks=1, left=torch.stack(torch._foreach_norm(left)).sum() if left else 0.0)
@@ -37,6 +38,18 @@ class Gradients(Watch):
     def forward(self, step: Step) -> None:
         if self.looking:
             add(self.seen, loss=step.report.total.abs())
+        if self.first:
+            self._follow(step)
+
+    def _follow(self, step: Step) -> None:
+        """Whether what runs backward is the objective, and not its opposite or another loss."""
+        said = next((part for part in (step.output.logits, step.output.projection) if part is not None), None)
+        if said is None or not said.requires_grad:
+            return
+        true, = torch.autograd.grad(step.report.total, said, retain_graph=True, allow_unused=True)
+        if true is not None:
+            said.register_hook(lambda gradient: add(self.seen, against=F.cosine_similarity(
+                gradient.float().flatten(), true.float().flatten(), dim=0) < 0.99))
 
     def gradients(self, norm: Tensor) -> None:
         if not self.looking:
@@ -73,6 +86,9 @@ class Gradients(Watch):
         if taken(self.seen, "left"):
             yield Finding("error", "gradients-not-cleared", "gradients of one step are still there in the next",
                           "clear them after each step (zero_grad)")
+        if taken(self.seen, "against"):
+            yield Finding("error", "another-loss", "what the first step ran backward is not the objective: the gradients "
+                          "point elsewhere", "see what stands before .backward()")
         if times := taken(self.seen, "unclipped"):
             yield Finding("error", "gradients-not-clipped", f"after clipping the gradient's norm is over --grad-clip "
                           f"{self.config.train.grad_clip:g}", "clip after unscaling and before the step", int(times))
