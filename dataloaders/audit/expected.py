@@ -105,11 +105,11 @@ def shrink(frame: np.ndarray, width: int, height: int) -> np.ndarray:
 def boxed_in(frame: np.ndarray, side: int) -> np.ndarray:
     """The whole frame in the middle of a black square."""
     height, width = frame.shape[:2]
-    longest = max(width, height)
-    square = np.zeros((longest, longest, 3), np.uint8)
-    top, left = (longest - height) // 2, (longest - width) // 2
-    square[top : top + height, left : left + width] = frame
-    return shrink(square, side, side)
+    wide, high = (max(round(v * side / max(width, height)), 1) for v in (width, height))
+    square = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - high) // 2, (side - wide) // 2
+    square[top : top + high, left : left + wide] = shrink(frame, wide, high)
+    return square
 
 
 def context_of(frame: np.ndarray, body: Box | None, side: int) -> np.ndarray:

@@ -150,12 +150,15 @@ def _numbers(kind: str, spots: list[Spot]) -> Iterator[Finding]:
                       **names(inverted))
     astray = ((centre < 0) | (centre > frame)).any(1)
     outside = np.array([not inside(spot.box, spot.width, spot.height) for spot in spots]) & ~inverted
+    over, over_if_swapped = ((boxes[:, order] > 1.15 * frame).any(1) for order in ([2, 3], [3, 2]))
+    swapped = len(spots) >= LEAST and over.mean() > SOME and over_if_swapped.mean() < SOME / 4
+    if swapped:
+        astray |= over
     if (astray | outside).any():
-        share, swapped = (astray | outside).mean(), boxes[:, [1, 0, 3, 2]]
-        mends = ((((swapped[:, 2:] + swapped[:, :2]) / 2 <= frame).all(1)).mean() > 1 - SOME / 2) and share > SOME
+        share = (astray | outside).mean()
         level = "error" if share > SOME else "warning" if outside.any() else "note"
         yield Finding(level, f"{kind}-boxes-outside", f"{kind} boxes lie outside their frames"
-                      + (": x and y are swapped, it seems" if mends else ""), remedy, **names(astray | outside))
+                      + (": x and y are swapped, it seems" if swapped else ""), remedy, **names(astray | outside))
     small = (size < SMALL).any(1) & ~inverted & (frame >= 8 * SMALL).all(1)
     if small.any():
         yield Finding("warning" if small.mean() > SOME else "note", f"{kind}-boxes-tiny",

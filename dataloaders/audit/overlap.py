@@ -17,7 +17,7 @@ from utils.findings import Finding, of_some
 CHUNK = 1 << 16
 LEAKED, OFTEN = 0.2, 0.05  # share of an evaluation split that was learned from, above which its score is worth
 # nothing; share of repeats in a split from which they weigh on training. Of FER2013's test clips 6.5 % are learned from
-ALIKE, FLAT = 1.5, 8.0  # grey levels: largest mean difference of the same pictures; least contrast that tells
+ALIKE, FLAT = 2.5, 8.0  # grey levels: largest mean difference of the same pictures; least contrast that tells
 SUBJECT = re.compile(r"(?:subject|subj|sub|person|people|actor|speaker|participant|id)[_-]?\d+", re.IGNORECASE)
 
 Item = tuple[Split, Clip]
