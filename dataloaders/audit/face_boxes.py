@@ -9,7 +9,7 @@ import numpy as np
 from dataloaders.audit.expected import BoxTable, inside
 from dataloaders.audit.looks import Look
 from dataloaders.audit.reading import header
-from dataloaders.audit.view import Split, View, files_of, plain_name
+from dataloaders.audit.view import View, files_of, plain_name
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from utils.findings import Finding, of_some
@@ -61,13 +61,14 @@ def _coverage(view: View, kind: str, table: BoxTable, boxes: Boxes) -> Iterator[
         few = 2 * len(without) > total
         yield Finding("warning" if few else "note", f"{kind}-boxes-match-few" if few else f"{kind}-boxes-missing",
                       f"{len(without)} of {total} clips have no {kind} box ({said}"
-                      f"{' have one' if kind == 'body' else f' have one; the others get --missing-box {view.config.data.missing_box}'})",
+                      f" have one; of the others the whole frame or, for the face, --missing-box is shown)",
                       "detect faces in them" if kind == "face" else "", len(without), example)
     yield from _uneven(view, kind, have)
     differ = [clip.id for name, split in view.splits.items() for clip, has in zip(split.clips, have[name])
               if boxes.has(clip.id) != has]
     if differ:
-        yield Finding("error", f"{kind}-boxes-not-found", f"the loader finds {kind} boxes of other clips than are in the "
+        yield Finding("error", f"{kind}-boxes-not-found", f"the loader finds {kind} boxes of other clips than are in "
+                      f"the "
                       "file", "look in dataloaders/boxes.py for what was changed", **of_some(differ))
     used = {table.key(clip.id) for split in view.splits.values() for clip in split.clips}
     spare = [key for key in table.raw if key not in used]
@@ -91,7 +92,8 @@ def _uneven(view: View, kind: str, have: dict[str, list[bool]]) -> Iterator[Find
     if sizes:
         low, high = min(sizes, key=sizes.get), max(sizes, key=sizes.get)
         if sizes[high][0] - sizes[low][0] > GAP:
-            yield Finding("warning", f"{kind}-boxes-by-split", f"{sizes[high][0]:.0%} of {high}'s clips have a {kind} box, "
+            yield Finding("warning", f"{kind}-boxes-by-split", f"{sizes[high][0]:.0%} of {high}'s clips have a "
+                          f"{kind} box, "
                           f"and {sizes[low][0]:.0%} of {low}'s: the splits show different regions",
                           f"detect {kind} boxes for {low}", sizes[low][1], low)
     train = view.splits.get("train")
@@ -103,7 +105,8 @@ def _uneven(view: View, kind: str, have: dict[str, list[bool]]) -> Iterator[Find
         if rates and max(rates.values()) - min(rates.values()) > GAP:
             worst = min(rates, key=rates.get)
             yield Finding("warning", f"{kind}-boxes-by-class", f"{rates[worst]:.0%} of the training clips of "
-                          f"{view.name_of(worst)} have a {kind} box, and {max(rates.values()):.0%} of another class: the "
+                          f"{view.name_of(worst)} have a {kind} box, and {max(rates.values()):.0%} of another class: "
+                          f"the "
                           "crop tells the class", "detect the boxes that lack", example=view.name_of(worst))
 
 
@@ -142,7 +145,8 @@ def _numbers(kind: str, spots: list[Spot]) -> Iterator[Finding]:
     inverted = (size <= 0).any(1)
     turned = _as_corner_and_size(boxes, frame)
     if inverted.mean() > SOME or turned:
-        yield Finding("error", f"{kind}-boxes-inverted", f"{kind} boxes have x2 <= x1 or y2 <= y1, or are [x, y, width, "
+        yield Finding("error", f"{kind}-boxes-inverted", f"{kind} boxes have x2 <= x1 or y2 <= y1, or are [x, y, "
+                      f"width, "
                       "height]", remedy, **names(inverted if inverted.any() else inverted | True))
         return
     if inverted.any():
@@ -170,7 +174,11 @@ def _as_corner_and_size(boxes: np.ndarray, frame: np.ndarray) -> bool:
     """Whether the last two numbers are a width and a height: these are nearly equal, and the corners' distances not."""
     if len(boxes) < LEAST or (boxes[:, 2:] <= 0).any():
         return False
-    spread = lambda pairs: np.median(np.abs(np.log(np.maximum(pairs[:, 0], 1) / np.maximum(pairs[:, 1], 1))))  # noqa: E731
+
+    def spread(pairs: np.ndarray) -> float:
+        wide, high = np.maximum(pairs, 1).T
+        return float(np.median(np.abs(np.log(wide / high))))
+
     return bool(spread(boxes[:, 2:]) < 0.2 and spread(boxes[:, 2:] - boxes[:, :2]) > 0.6)
 
 
@@ -189,7 +197,8 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
                       "output", **of_some(spots[place].clip.id for place in np.flatnonzero(covers)))
     reach, middle = np.quantile(boxes[:, 2:] / frame, 0.98, axis=0), np.mean(centre / frame, axis=0)
     if (reach < 0.72).all() and (middle < 0.4).all():
-        yield Finding("warning", f"{kind}-boxes-in-a-corner", f"{kind} boxes lie in the upper left of their frames, within "
+        yield Finding("warning", f"{kind}-boxes-in-a-corner", f"{kind} boxes lie in the upper left of their frames, "
+                      f"within "
                       f"{reach[0]:.0%} of the width and {reach[1]:.0%} of the height: they are of smaller frames, it "
                       "seems", remedy, len(spots), f"{spots[0].clip.id} {list(spots[0].box)}")
     by_split = defaultdict(list)
@@ -198,7 +207,8 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
     middles = {name: np.median(found) for name, found in by_split.items() if len(found) >= LEAST}
     if middles and max(middles.values()) - min(middles.values()) > np.log(2):
         low, high = min(middles, key=middles.get), max(middles, key=middles.get)
-        yield Finding("warning", f"{kind}-boxes-of-another-size", f"{kind} boxes are {np.exp(middles[high]):.0%} of the "
+        yield Finding("warning", f"{kind}-boxes-of-another-size", f"{kind} boxes are {np.exp(middles[high]):.0%} of "
+                      f"the "
                       f"frame's shorter side in {high}, and {np.exp(middles[low]):.0%} in {low}",
                       "use one detector and one resolution for all splits", example=low)
 
@@ -224,10 +234,12 @@ def _of_frames(view: View, kind: str, table: BoxTable) -> Iterator[Finding]:
             if near.any() and np.median((steps / wide)[near]) > MOST:
                 leaps.append(clip.id)
     if strange:
-        yield Finding("warning", f"{kind}-boxes-of-absent-frames", f"{kind} boxes are of frames that clips do not have; "
+        yield Finding("warning", f"{kind}-boxes-of-absent-frames", f"{kind} boxes are of frames that clips do not "
+                      f"have; "
                       "others' are used", "check how frames are numbered", **of_some(strange))
     if leaps and len(leaps) > SOME * number:
-        yield Finding("warning", f"{kind}-boxes-leap", f"{kind} boxes leap about from frame to frame", "check which frames "
+        yield Finding("warning", f"{kind}-boxes-leap", f"{kind} boxes leap about from frame to frame", "check which "
+                      "frames "
                       "they are of", **of_some(leaps))
 
 

@@ -67,13 +67,16 @@ def _numbers(split: Split, folders: list[Clip]) -> Iterator[Finding]:
         if any(step > usual for step in steps):
             gaps.append(clip.id)
     if disordered:
-        yield Finding("error", "frames-not-in-order", f"{split.name}: frames are not read in the order of their numbers",
+        yield Finding("error", "frames-not-in-order", f"{split.name}: frames are not read in the order of their "
+                      f"numbers",
                       "look in dataloaders/readers.py for what sorts them", **of_some(disordered))
     if mixed:
-        yield Finding("warning", "frames-named-differently", f"{split.name}: frames of one folder are named by different "
+        yield Finding("warning", "frames-named-differently", f"{split.name}: frames of one folder are named by "
+                      f"different "
                       "patterns: they may be of several clips", "keep one clip to a folder", **of_some(mixed))
     if again:
-        yield Finding("warning", "frame-number-twice", f"{split.name}: two files of a folder have the same frame number",
+        yield Finding("warning", "frame-number-twice", f"{split.name}: two files of a folder have the same frame "
+                      f"number",
                       "keep one of each", **of_some(again))
     if gaps:
         many = len(gaps) > SOME * len(folders)
@@ -91,7 +94,8 @@ def _cut(split: Split, clips: list[Clip]) -> Iterator[Finding]:
         except (OSError, IndexError):
             continue
     if short:
-        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do: what is "
+        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do: "
+                      f"what is "
                       "missing is grey, or the last frame again", "fetch them again", **of_some(short))
 
 
@@ -113,7 +117,8 @@ def _lengths(view: View, split: Split, clips: list[Clip]) -> Iterator[Finding]:
     short = [f"{name} has {count}" for name, count in counts.items() if count < wanted]
     if short:
         many = len(short) > MOST * len(counts)
-        yield Finding("warning" if many else "note", "clips-short", f"{len(short)} of {len(counts)} clips of {split.name} "
+        yield Finding("warning" if many else "note", "clips-short", f"{len(short)} of {len(counts)} clips of "
+                      f"{split.name} "
                       f"have fewer than the {wanted} frames that are taken; their last one is repeated",
                       "lower --num-segments", **of_some(short))
 
@@ -131,7 +136,9 @@ def _listed(split: Split, clips: list[Clip], rows: list[Row]) -> Iterator[Findin
     steady = len(differ) > 0.9 * len(real) and max(ratios) != 1 and max(ratios.values()) > 0.9 * len(real) and (
         abs(max(ratios, key=ratios.get) - 1) > 0.05)
     many = len(far) > MOST * len(real) or steady and len(real) >= 5
-    yield Finding("warning" if many else "note", "listed-frames", f"{len(differ)} of {len(real)} clips of {split.name} have "
-                  "another number of frames than is listed" + (": the list is of other files, of another frame rate, or "
+    yield Finding("warning" if many else "note", "listed-frames", f"{len(differ)} of {len(real)} clips of "
+                  f"{split.name} have "
+                  "another number of frames than is listed" + (": the list is of other files, of another frame rate, "
+                  "or "
                   "its columns are in another order" if many else "; the real number counts"),
                   "check that the list belongs to these files" if many else "", **of_some(differ))

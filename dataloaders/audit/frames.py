@@ -18,7 +18,8 @@ MEANINGS = {"brightness": 60.0, "contrast": 35.0, "red against blue": 35.0}  # g
 
 
 def check_frames(view: View, looks: list[Look]) -> Iterator[Finding]:
-    yield Finding("note", "looked-at", f"{len(looks)} of {sum(len(split.clips) for split in view.splits.values())} clips "
+    yield Finding("note", "looked-at", f"{len(looks)} of {sum(len(split.clips) for split in view.splits.values())} "
+                  f"clips "
                   "were decoded", "" if view.full else "decode all with --full", len(looks))
     for split in view.splits.values():
         own = [one for one in looks if one.split == split.name]
@@ -53,7 +54,8 @@ def _wrong(name: str, own: list[Look]) -> Iterator[Finding]:
              "context": ("context-not-as-read", "the context stream is not what an independent reading gives")}
     for stream, examples in told.items():
         few = stream == "reading" or stream in ("face", "context") and len(examples) <= 0.1 * len(own)
-        yield Finding("warning" if few else "error", texts[stream][0], f"{name}: {texts[stream][1]}: {len(examples)} of "
+        yield Finding("warning" if few else "error", texts[stream][0], f"{name}: {texts[stream][1]}: {len(examples)} "
+                      f"of "
                       f"{len(own)}", "look at these clips, and in dataloaders/ for what was changed",
                       **of_some(examples))
 
@@ -90,7 +92,8 @@ def _range(name: str, own: list[Look]) -> Iterator[Finding]:
                       "scale them to 0..255", **of_some(dark))
     burnt = [one.clip.id for one in shown if one.saturated > SATURATED]
     if len(burnt) > len(shown) / 10:
-        yield Finding("error" if len(burnt) > len(shown) / 2 else "warning", "saturated", f"{len(burnt)} of {len(shown)} "
+        yield Finding("error" if len(burnt) > len(shown) / 2 else "warning", "saturated", f"{len(burnt)} of "
+                      f"{len(shown)} "
                       f"clips of {name} are black and white pixels only", "check what scaled them", **of_some(burnt))
 
 
@@ -124,12 +127,14 @@ def _between(view: View, looks: list[Look]) -> Iterator[Finding]:
     grey = {name: np.mean([_grey(one) for one in group]) for name, group in groups.items()}
     if max(grey.values()) >= SAME and min(grey.values()) <= 1 - SAME:
         yield Finding("warning", "split-grey", f"{max(grey, key=grey.get)} is grey, and {min(grey, key=grey.get)} in "
-                      "colour", remedy, len(groups[max(grey, key=grey.get)]), groups[max(grey, key=grey.get)][0].clip.id)
+                      "colour", remedy, len(groups[max(grey, key=grey.get)]),
+                      groups[max(grey, key=grey.get)][0].clip.id)
     sizes = {name: Counter(one.size for one in group).most_common(1)[0] for name, group in groups.items()}
     firm = {name: size for name, (size, number) in sizes.items() if number >= SAME * len(groups[name])}
     if len(set(firm.values())) > 1:
         said = ", ".join(f"{name} {width} x {height}" for name, (width, height) in firm.items())
-        yield Finding("warning", "split-resolution", f"splits are of different resolutions: {said}", remedy, example=said)
+        yield Finding("warning", "split-resolution", f"splits are of different resolutions: {said}", remedy,
+                      example=said)
     table = {name: {key: np.array([_features(one)[key] for one in group]) for key in MEANINGS}
              for name, group in groups.items()}
     for key, limit in MEANINGS.items():
@@ -156,6 +161,7 @@ def _by_class(view: View, train: list[Look]) -> Iterator[Finding]:
         others = [one for one in read if one.clip.label != label]
         if len(group) >= 3 and number >= 0.9 * len(group) and len(others) >= 8 and not any(
                 one.size == size for one in others):
-            yield Finding("warning", "class-resolution", f"clips of {view.name_of(label)} are {size[0]} x {size[1]}, and no "
+            yield Finding("warning", "class-resolution", f"clips of {view.name_of(label)} are {size[0]} x {size[1]}, "
+                          f"and no "
                           "others are: a network may learn that", "bring all clips to one size", number,
                           group[0].clip.id)

@@ -6,7 +6,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from dataloaders.audit.view import Split, View, where
+from dataloaders.audit.view import Split, View
 from utils.findings import Finding, of_some
 
 FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
@@ -128,7 +128,8 @@ def _between(view: View) -> Iterator[Finding]:
             shared = sorted(paths[first].keys() & paths[second].keys())
             if {first, second} == {"val", "test"} and paths["val"].keys() == paths["test"].keys():
                 yield Finding("warning", "val-is-test", "val and test are the same clips: the test score chooses the "
-                              "weights", "hold out some of train: --val-fraction", len(shared), paths[first][shared[0]].id)
+                              "weights", "hold out some of train: --val-fraction", len(shared),
+                              paths[first][shared[0]].id)
             elif shared and not (getattr(view.config.data, "unlabelled", None) and "train" in (first, second)):
                 yield Finding("error", "clip-in-two-splits", f"{first} and {second} share clips: the score is of clips "
                               "that were seen" if first == "train" else f"{first} and {second} share clips",
@@ -158,6 +159,7 @@ def _tell_tales(view: View, split: Split) -> Iterator[Finding]:
         elsewhere = sum(n for (other, suffix), n in kinds.items() if suffix == kind and other != label)
         rest = len(split.clips) - totals[label]
         if totals[label] >= 5 and number >= TELLING * totals[label] and rest and elsewhere <= (1 - TELLING) * rest:
-            yield Finding("warning", "class-of-its-own-format", f"clips of {view.name_of(label)} are {kind or 'folders'} "
+            yield Finding("warning", "class-of-its-own-format", f"clips of {view.name_of(label)} are "
+                          f"{kind or 'folders'} "
                           "files, and hardly any others are: a network may learn the format",
                           "bring all clips into one format", number, view.name_of(label))

@@ -27,7 +27,8 @@ from utils.findings import Finding, of_some
 WIDTH, HEIGHT, SHORT = 128, 84, 2
 REACH = 0.7  # of the frames between the first segment's middle and the last one's
 EPOCHS, SIDE = 8, 48  # draws; largest side of the frames that are asked for, to be quick
-REMEDY = "look in dataloaders/ for what was changed: this clip was drawn for the audit, and what it should give is known"
+REMEDY = "look in dataloaders/ for what was changed: this clip was drawn for the audit, and what it should give is "
+"known"
 
 
 class Card:
@@ -110,7 +111,8 @@ TEXTS = {"card-shape": "samples have a wrong shape or type", "card-frames": "wro
 def _dataset(split: Split, card: Card, **changes) -> VideoDataset:
     """Of the split's own class and settings, with the card's clips and boxes."""
     real = split.dataset
-    changes |= {"image_size": min(real.config.image_size, SIDE), "load_size": min(getattr(real.config, "load_size", 0), SIDE)}
+    for side in ("image_size", "load_size"):
+        changes[side] = min(getattr(real.config, side, 0), SIDE)
     settings = {name: value for name, value in changes.items() if hasattr(real.config, name)}
     clips = [card.clip(name) for name in ("boxed", "half", "bare", "short", "still")]
     bodies = card.table if real.bodies else None
@@ -157,7 +159,8 @@ def _few(numbers: list[int]) -> str:
     return " ".join(map(str, numbers[:8])) + (" ..." if len(numbers) > 8 else "")
 
 
-def _misplaced(card: Card, name: str, stream: str, frames: np.ndarray, numbers: list[int], dataset: VideoDataset) -> str | None:
+def _misplaced(card: Card, name: str, stream: str, frames: np.ndarray, numbers: list[int],
+               dataset: VideoDataset) -> str | None:
     data, due = dataset.config, []
     for number in numbers:
         frame, box = card.frame(number), card.box(name, number)
@@ -248,8 +251,10 @@ def _strength(split: Split, faces: np.ndarray, strength: float, plain: np.ndarra
     mirrored = int((across < 0).sum())
     if mirrored in (0, len(faces)):
         yield Finding("error", "mirrored-always" if mirrored else "mirrored-never",
-                      f"{split.name}: {mirrored} of {len(faces)} draws are mirrored, where about half should be", REMEDY)
+                      f"{split.name}: {mirrored} of {len(faces)} draws are mirrored, where about half should "
+                      f"be", REMEDY)
     level = abs(float(faces.mean()) - float(plain.mean()))
     if level > 25 * max(strength, 1):
-        yield Finding("error", "augmented-colours", f"{split.name}: augmented clips are {level:.0f} grey levels off the "
+        yield Finding("error", "augmented-colours", f"{split.name}: augmented clips are {level:.0f} grey levels off "
+                      f"the "
                       "plain ones on the mean", REMEDY)

@@ -21,7 +21,8 @@ FLAGS = ("--train-annotation train.txt --val-annotation validation.txt --test-an
 
 def picture(stream: np.random.Generator) -> np.ndarray:
     """(64, 96, 3), smooth, of any colours."""
-    return cv2.resize(stream.integers(0, 256, (6, 8, 3)).astype(np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    coarse = stream.integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
 
 
 def write_clip(folder: Path, stream: np.random.Generator, frames: int = FRAMES) -> dict[str, list[float]]:
