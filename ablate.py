@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from utils.ablation import plot
-from utils.ablation.counts import Counts, read_counts
+from utils.ablation.counts import read_counts
 from utils.ablation.spec import FREE, Spec, read_spec
 from utils.ablation.study import Runs, compare
 from utils.ablation.tables import latex, markdown, table_csv
@@ -37,10 +37,11 @@ def ablate(study: str, words: list[str]) -> None:
         return
     failed = train_all(list(runs.values()), args.jobs)
     counts = read_all(spec, runs, failed)
-    show(spec, counts, folder, args.write)
+    if counts:
+        show(spec, counts, folder, args.write)
+    for run, line in failed.items():
+        print(f"failed: {run.folder}: {line}", file=sys.stderr)
     if failed:
-        for run, line in failed.items():
-            print(f"failed: {run.folder}: {line}", file=sys.stderr)
         raise SystemExit(1)
 
 
@@ -87,7 +88,7 @@ def check_settings(run: Run, asked: dict) -> None:
 
 def read_all(spec: Spec, runs: dict[tuple[str, int], Run], failed: dict[Run, str]) -> Runs:
     """The counts of each run that has come to its end; one that cannot be read joins the failed."""
-    found: dict[tuple[str, int], Counts] = {}
+    found: Runs = {}
     for key, run in runs.items():
         if run in failed:
             continue

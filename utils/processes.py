@@ -67,17 +67,17 @@ class Children(Interrupt):
 
     def train(self, run: Run) -> bool:
         """Whether the training came to its end. Nothing begins after a signal."""
-        run.folder.mkdir(parents=True, exist_ok=True)
-        (run.folder / "metrics.json").unlink(missing_ok=True)  # of one that was killed before its predictions stood
-        with run.words.open("w") as out:
-            with self.lock:  # a signal comes before this, or sees the child
-                if self.signal:
-                    return False
+        with self.lock:  # a signal comes before this, or sees the child
+            if self.signal:
+                return False
+            run.folder.mkdir(parents=True, exist_ok=True)
+            (run.folder / "metrics.json").unlink(missing_ok=True)  # of one that was killed before its predictions stood
+            with run.words.open("w") as out:
                 child = subprocess.Popen(run.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                          start_new_session=True,
                                          env={"OMP_NUM_THREADS": str(self.threads)} | os.environ)
-                self.children.add(child)
-            status = child.wait()
+            self.children.add(child)
+        status = child.wait()
         with self.lock:
             self.children.discard(child)
         return status == 0 and run.done

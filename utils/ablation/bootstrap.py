@@ -12,12 +12,12 @@ LEVEL = 0.95
 CELLS = 2**22  # of a block of resamples; 32 MB
 
 
-def resamples(strata: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
+def resamples(strata: np.ndarray, count: int = RESAMPLES) -> Iterator[np.ndarray]:
     """How often each of N samples is drawn, in blocks (b, N) of `count` resamples in all.
 
     As many are drawn of each stratum as there are, with replacement.
     """
-    stream, block = generator(seed, BOOTSTRAP), max(CELLS // len(strata), 1)
+    stream, block = generator(0, BOOTSTRAP), max(CELLS // len(strata), 1)
     members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     for start in range(0, count, block):
         rows = min(block, count - start)

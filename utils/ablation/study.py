@@ -42,12 +42,10 @@ class Study:
 def compare(spec: Spec, runs: Runs) -> Study:
     """
     Args:
-        runs: those that there are.
+        runs: those that there are, at least one.
     Raises:
-        UserError: there is none, or a run was not scored on the samples of its baseline.
+        UserError: a run was not scored on the samples of its baseline.
     """
-    if not runs:
-        raise UserError(f"study {spec.name}: no run has come to its end")
     ids = list(dict.fromkeys(one for counts in runs.values() for one in counts.ids))
     what, mean = (CLIP_METRICS | REVIEW_METRICS)[spec.metric]
     aligned = {key: _aligned(counts.ids, counts.of[what], ids) for key, counts in runs.items()}

@@ -15,9 +15,9 @@ TITLES = {"uar": "UAR", "war": "WAR", "macro_f1": "macro F1", "aspect_micro_f1":
           "pair_macro_f1": "aspect + polarity macro F1", "polarity_accuracy": "polarity accuracy",
           "polarity_macro_f1": "polarity macro F1"}
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-         ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
-         **{sign: "\\" + sign for sign in "&%$#_{}"}}  # behind \\ a [ or * would be read as its argument
-
+         ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"{\char34}", "“": "``", "”": "''", "±": r"$\pm$",
+         "[": "{[}", "]": "{]}", "*": "{*}",  # behind \\ a [ or * would be read as its argument
+         **{sign: "\\" + sign for sign in "&%$#_{}"}}
 WIDTH = f"{100 * LEVEL:g} %"
 
 
@@ -37,7 +37,7 @@ def caption(study: Study) -> str:
     within = ", within their classes," if spec.metric in BY_CLASS and study.unit == "clips" else ""
     words = [f"Recipe {spec.recipe}, {spec.split} split, {study.samples} {study.unit}:",
              f"mean ± s.d. over {_number(len(spec.seeds), 'seed')}.",
-             f"Difference in {title(spec.metric)} to \"{spec.baseline}\": mean ± s.d. of the seeds' differences, and the "
+             f"Difference in {title(spec.metric)} to “{spec.baseline}”: mean ± s.d. of the seeds' differences, and the "
              f"{WIDTH} percentile interval of {RESAMPLES:,} paired bootstrap resamples of the {study.unit}{within} "
              "averaged over seeds.",
              f"The interval tells how far other {study.unit} would move the difference of these runs; how far other "
@@ -53,12 +53,16 @@ def caption(study: Study) -> str:
 
 
 def markdown(study: Study) -> str:
-    lines = [caption(study), "", "| " + " | ".join(_head(study)) + " |", "|" + "---|" * len(_head(study))]
+    lines = [_plain(caption(study)), "", "| " + " | ".join(_head(study)) + " |", "|" + "---|" * len(_head(study))]
     for row in study.rows:
         flags = ", ".join(f"`{flag}`".replace("|", "\\|") for flag in row.changed)
-        name = re.sub(r"([\\|*`<])", r"\\\1", row.variant)
-        lines.append("| " + " | ".join([name, flags or "–", *_figures(study, row)]) + " |")
+        lines.append("| " + " | ".join([_plain(row.variant), flags or "–", *_figures(study, row)]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Any words as Markdown, and a cell of a table, that prints them."""
+    return re.sub(r"([\\|*`<])", r"\\\1", text)
 
 
 def latex(study: Study) -> str:
@@ -66,8 +70,9 @@ def latex(study: Study) -> str:
     head = [tex(cell) for cell in _head(study)]
     rows = [[tex(row.variant), ", ".join(rf"\texttt{{{tex(flag)}}}" for flag in row.changed) or "--",
              *map(_mathematics, _figures(study, row))] for row in study.rows]
-    lines = [r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_tex_caption(study)}}}",
-             rf"\label{{tab:{study.spec.name}}}", rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}", r"\toprule",
+    label = re.sub(r"[^\w-]", "-", study.spec.name)
+    lines = [r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{tex(caption(study))}}}",
+             rf"\label{{tab:{label}}}", rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}", r"\toprule",
              " & ".join(head) + r" \\", r"\midrule", *(" & ".join(row) + r" \\" for row in rows), r"\bottomrule",
              r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
@@ -75,8 +80,7 @@ def latex(study: Study) -> str:
 
 def tex(text: str) -> str:
     """Any words as LaTeX that prints them."""
-    text = "".join(LATEX.get(sign, sign) for sign in text).replace("--", "-{}-")  # else two would make a dash
-    return text.replace("±", r"$\pm$").replace("–", "--")
+    return "".join(LATEX.get(sign, sign) for sign in text).replace("--", "-{}-")  # else two would make a dash
 
 
 def table_csv(study: Study) -> str:
@@ -126,10 +130,6 @@ def _mathematics(figures: str) -> str:
         return "--"
     figures, _, seeds = figures.partition(" (")
     return "$" + figures.replace("±", r"\pm").replace("*", "^{*}") + "$" + (f" ({seeds}" if seeds else "")
-
-
-def _tex_caption(study: Study) -> str:
-    return re.sub(r"\\textquotedbl\{\}(.*?)\\textquotedbl\{\}", r"``\1''", tex(caption(study)))
 
 
 def _number(count: int, what: str) -> str:
