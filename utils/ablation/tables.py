@@ -40,8 +40,8 @@ def caption(study: Study) -> str:
              f"Difference in {title(spec.metric)} to “{spec.baseline}”: mean ± s.d. of the seeds' differences, and the "
              f"{WIDTH} percentile interval of {RESAMPLES:,} paired bootstrap resamples of the {study.unit}{within} "
              "averaged over seeds.",
-             f"The interval tells how far other {study.unit} would move the difference of these runs; how far other "
-             "seeds would is not in it, and the s.d. shows it.",
+             f"The interval takes the {study.unit} as independent, and tells how far others would move the difference of "
+             "these runs; how far other seeds would is not in it, and the s.d. shows it.",
              f"* The interval leaves out 0 (not corrected for {_number(others, 'comparison')})."]
     if spec.split == "val":
         words.append(f"The weights were chosen on the same {study.unit}.")
