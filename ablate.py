@@ -6,9 +6,10 @@ from pathlib import Path
 
 from utils.ablation import plot
 from utils.ablation.counts import read_counts
-from utils.ablation.spec import FREE, Spec, read_spec
+from utils.ablation.spec import Spec, read_spec
 from utils.ablation.study import Runs, compare
 from utils.ablation.tables import latex, markdown, table_csv
+from utils.ablation.variants import FREE
 from utils.errors import UserError
 from utils.markers import insert
 from utils.processes import Run, train_all

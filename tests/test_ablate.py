@@ -153,7 +153,8 @@ def test_a_dry_run_prints_the_commands_and_writes_nothing(study, out, tmp_path, 
 
 @pytest.mark.parametrize("flags, said", [
     (["--job", "2"], "ablate: unrecognized arguments: --job 2"), (["--jobs", "0"], "--jobs 0: must be at least 1"),
-    (["--jobs", "many"], "ablate: argument --jobs: invalid int value"), (["--write", "/gone.md"], "--write /gone.md: No")])
+    (["--jobs", "many"], "ablate: argument --jobs: invalid int value"),
+    (["--write", "/gone.md"], "--write /gone.md: No")])
 def test_mistakes_in_the_command(study, capsys, in_this_process, flags, said):
     assert main([*study(), *flags]) == 2 and in_this_process == []
     said_all = capsys.readouterr().err

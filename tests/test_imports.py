@@ -1,4 +1,4 @@
-"""Imports run one way, on three floors: main.py, ablate.py, predict.py, probe.py; trainer.py, models, dataloaders; utils."""
+"""Imports run one way, on three floors: main.py and its commands; trainer.py, models, dataloaders; utils."""
 
 import ast
 import re

@@ -11,7 +11,8 @@ from utils.results import read_metrics
 from utils.tasks.review_metrics import HEADLINE
 
 CLIP_METRICS = {"uar": ("class", "recall"), "war": ("class", "micro_f1"), "macro_f1": ("class", "macro_f1")}
-REVIEW_METRICS = {name: tuple(name.split("_", 1)) for name in HEADLINE} | {"polarity_accuracy": ("polarity", "micro_f1")}
+REVIEW_METRICS = {name: tuple(name.split("_", 1)) for name in HEADLINE}
+REVIEW_METRICS["polarity_accuracy"] = ("polarity", "micro_f1")
 METRICS = {"video": CLIP_METRICS, "simclr": CLIP_METRICS, "text": REVIEW_METRICS}  # what is counted, and its mean
 BY_CLASS = ("uar", "macro_f1")  # means over classes, of which a resample must lose none
 TOLERANCE = 1e-3  # predictions.csv has six digits, so that two sentiments may be equally likely there

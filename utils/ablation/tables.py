@@ -40,15 +40,15 @@ def caption(study: Study) -> str:
              f"Difference in {title(spec.metric)} to “{spec.baseline}”: mean ± s.d. of the seeds' differences, and the "
              f"{WIDTH} percentile interval of {RESAMPLES:,} paired bootstrap resamples of the {study.unit}{within} "
              "averaged over seeds.",
-             f"The interval takes the {study.unit} as independent, and tells how far others would move the difference of "
-             "these runs; how far other seeds would is not in it, and the s.d. shows it.",
+             f"The interval takes the {study.unit} as independent, and tells how far others would move the difference "
+             "of these runs; how far other seeds would is not in it, and the s.d. shows it.",
              f"* The interval leaves out 0 (not corrected for {_number(others, 'comparison')})."]
     if spec.split == "val":
         words.append(f"The weights were chosen on the same {study.unit}.")
     if study.missing:
         seeds = {variant: [seed for of, seed in study.missing if of == variant] for variant, _ in study.missing}
-        words.append("Missing: " + "; ".join(f"{variant}, seed {', '.join(map(str, of))}" for variant, of in seeds.items())
-                     + ".")
+        missing = (f"{variant}, seed {', '.join(map(str, of))}" for variant, of in seeds.items())
+        words.append(f"Missing: {'; '.join(missing)}.")
     return " ".join(words)
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from utils.ablation.counts import Counts
-from utils.ablation.spec import Spec, Variant
+from utils.ablation.spec import Spec
 from utils.ablation.study import Study, compare
+from utils.ablation.variants import Variant
 
 
 def clips(true: str, said: str, ids: str | None = None) -> Counts:

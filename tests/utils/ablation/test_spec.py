@@ -126,7 +126,7 @@ def test_mistakes(read, mistake):
 
 
 def test_no_such_study(tmp_path):
-    with pytest.raises(UserError, match="study 'ldl_warmups': no such file; known studies: .*; did you mean ldl_warmup"):
+    with pytest.raises(UserError, match="study 'ldl_warmups': no such file; known studies: .*; did you mean ldl_w"):
         read_spec("ldl_warmups")
     with pytest.raises(UserError, match="no such file"):
         read_spec(str(tmp_path / "ldl_warmup.yaml"))

@@ -11,8 +11,8 @@ from utils.ablation.tables import TITLES, caption, latex, markdown, spread, tabl
 MARKDOWN = """\
 Recipe caer, test split, 8 clips: mean ± s.d. over 2 seeds. Difference in UAR to “full”: mean ± s.d. of the seeds' \
 differences, and the 95 % percentile interval of 10,000 paired bootstrap resamples of the clips, within their \
-classes, averaged over seeds. The interval tells how far other clips would move the difference of these runs; how far \
-other seeds would is not in it, and the s.d. shows it. \\* The interval leaves out 0 (not corrected for 2 \
+classes, averaged over seeds. The interval takes the clips as independent, and tells how far others would move \
+the difference of these runs; how far other seeds would is not in it, and the s.d. shows it. \\* The interval leaves out 0 (not corrected for 2 \
 comparisons). Missing: a\\|b_[%]\\*, seed 0.
 
 | variant | changed | test UAR | difference | 95 % interval | test WAR |
@@ -44,8 +44,8 @@ def test_markdown(configure):
 
 def test_latex(configure):
     text = latex(small(configure))
-    assert text.startswith("% \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{Recipe caer, test split, 8 "
-                           "clips: mean $\\pm$ s.d. over 2 seeds. Difference in UAR to ``full'': mean")
+    assert text.startswith("% \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{Recipe caer, test split, "
+                           "8 clips: mean $\\pm$ s.d. over 2 seeds. Difference in UAR to ``full'': mean")
     assert text.endswith(" 0 (not corrected for 2 comparisons). Missing: a\\textbar{}b\\_{[}\\%{]}{*}, seed 0.}"
                          + TABULAR)
 
