@@ -52,6 +52,7 @@ class ReviewDataset(Dataset):
         self.reviews, self.targets = reviews, targets  # (N, A)
         self.ids = [review.id for review in reviews]
         self.tokens, self.lengths = tokenize(tokenizer, [review.text for review in reviews], prefix, max_tokens)
+        self.tokenizer = tokenizer
         self.blank = np.array([not review.text.strip() for review in reviews], dtype=bool)
         self.max_tokens = max_tokens
 

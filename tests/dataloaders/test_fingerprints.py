@@ -89,7 +89,7 @@ def test_reviews_have_targets_and_texts(tmp_path):
     train = training["train"]
     assert (train.ids[0], train.contents[0], train.of) == ("1", "Pin rất trâu", "texts")
     assert train.labels[0] == [0, -1, -1, -1] and len(train.labels) == 8
-    assert data_files(config) == {f"{split}_annotation": tmp_path / f"{split}.csv" for split in ("train", "val", "test")}
+    assert data_files(config) == {f"{of}_annotation": tmp_path / f"{of}.csv" for of in ("train", "val", "test")}
     small_reviews.write_table(tmp_path / "test.csv", [("Pin rất tốt", "{BATTERY#Positive};"), *small_reviews.ROWS[3:]])
     after = fingerprints(config, build_loaders(config, tmp_path / "run")[0], training=True)
     assert changes(training["test"].summary(), after["test"].summary()) == Changes(0, 0, 1, 1, False)

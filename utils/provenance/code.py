@@ -38,8 +38,8 @@ def git_state(root: Path) -> dict | None:
     diff = None
     if changed:
         diff = files_hash({name: _read(root / name) for name in changed})
-    return {"commit": commit.decode().strip() if commit else None, "branch": branch.decode().strip() if branch else None,
-            "dirty": bool(changed), "diff": diff, "changed": changed}
+    commit, branch = (said.decode().strip() if said else None for said in (commit, branch))
+    return {"commit": commit, "branch": branch, "dirty": bool(changed), "diff": diff, "changed": changed}
 
 
 def _read(path: Path) -> bytes:
