@@ -63,13 +63,13 @@ def ghm() -> dict:
     2: 0.9, 1/2, 1/4: bins 0, 2, 3. Density 0.25, 0, 0.75 x 0.25 + 0.25 = 0.4375, 0.75 x 0.5 + 0.25 = 0.625; by
        1 - 0.75^updates: 1, -, 1, 1.42857. Weights 3 / (3 x density) = 1, 1, 0.7:
        (0.105361 + ln 2 + 0.7 x 2 ln 2) / 3 = 0.589638.
-    Evaluation takes the same densities, and moves none.
+    Evaluation: 0.8 twice, bin 0, whose density stays 1: 2 / (1 x 1) x 0.223144 = 0.446287.
     """
     loss, said = GHMCLoss(bins=4, momentum=0.75), logs([0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25], P[2])
     first = loss(said, labels(0, 0, 1, -1))
     after_one = loss.density.clone()
     later, known = logs([0.9, 0.05, 0.05], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]), labels(0, 1, 2)
-    second, in_evaluation = loss(later, known), loss.eval()(later, known)
+    second, in_evaluation = loss(later, known), loss.eval()(logs(P[2], P[2]), labels(2, 2))
     return {"first": first, "gradient": gradient(first, said)[0][0, 0], "density": after_one, "second": second,
             "evaluation": in_evaluation, "updates": loss.updates}
 
@@ -127,7 +127,7 @@ def supcon(said: list, of: Tensor, **settings) -> Tensor:
 
 FOUR, ASPECTS = labels(0, 0, 0, 1), labels([1, -1], [1, 2], [0, 2])
 TP = logs([0.75, 0.25], [0.5, 0.5], [0.9, 0.1]), labels(0, 1, -1)
-CORRELATED = [[0.6, 0.8, 0], [-0.6, -0.8, 0], [0, 0, 2.0], [0, 0, -1.0]]
+CORRELATED = [[0.6, 0.8], [-1.2, -1.6], [0.3, 0.4], [0.6, -0.8]]
 PAIRS = rows(E1, E2), rows(E1, E1)
 
 ANSWERS = [
@@ -147,7 +147,7 @@ ANSWERS = [
     Answer("FocalLoss where all is right", "utils/losses/numerics.py", perfect_focal, [0.0, [[0.0, 0.0]]]),
     Answer("GHMCLoss", "utils/losses/ghm.py", ghm,
            {"first": 1.5 * LN2, "gradient": -0.25, "density": [0.0, 0.0, 0.25, 0.5], "second": 0.589638,
-            "evaluation": 0.589638, "updates": [1, 0, 2, 2]}),
+            "evaluation": 0.446287, "updates": [1, 0, 2, 2]}),
     # A gradient norm of 1 is in the last bin; in evaluation an unseen bin has the batch's density, so weights 2 / (1 x 2)
     Answer("GHM-C's last bin", "utils/losses/ghm.py",
            lambda: count_per_bin(rows([0.0, 200.0]), labels(0), 4), [0.0, 0.0, 0.0, 1.0]),
@@ -182,8 +182,12 @@ ANSWERS = [
            lambda: MutualInformationLoss(HALF)(*PAIRS), (LN2 + (math.log(1.5) + LN3) / 2) / 2),
     Answer("the default temperature of MutualInformationLoss", "utils/losses/mutual_information.py",
            lambda: MutualInformationLoss().temperature, 0.07),
-    # Channels 0 and 1 correlate by 1, none with 2: 1 of 3 pairs. Of channels, for of 4 rows it would be 2 of 6
-    Answer("DecorrelationLoss", "utils/losses/decorrelation.py", lambda: DecorrelationLoss()(rows(*CORRELATED[:3])), 1 / 3),
+    # At unit length x deviates by 0.3 -0.9 0.3 0.3 and y by 0.8 -0.8 0.8 -0.8: 0.24^2 / (0.27 x 0.64) = 1/3, the one pair
+    # of channels
+    Answer("DecorrelationLoss", "utils/losses/decorrelation.py", lambda: DecorrelationLoss()(rows(*CORRELATED)), 1 / 3),
+    # With a third channel that is constant, 1 of 3 pairs
+    Answer("DecorrelationLoss of three channels", "utils/losses/decorrelation.py",
+           lambda: DecorrelationLoss()(rows(*([*row, 0.0] for row in CORRELATED))), 1 / 9),
     Answer("DecorrelationLoss with a constant channel", "utils/losses/decorrelation.py",
            lambda: DecorrelationLoss()(rows([0.6, 0.8], [-0.6, 0.8])), 0.0),
     Answer("DecorrelationLoss with past rows", "utils/losses/decorrelation.py", decorrelation_memory,

@@ -24,7 +24,7 @@ Trial = Callable[[Bench], Iterator[Finding]]
 
 OF_CLIPS: tuple[Trial, ...] = (
     lambda bench: network.samples_are_apart(bench, bench.clips()), clips.streams_and_frames, clips.order_of_frames,
-    clips.momentum_side)
+    clips.momentum_side, clips.frozen_stands_still)
 OF_ALL: tuple[Trial, ...] = (
     network.learned_once, network.everything_learns, steps.weights_over_training, steps.terms_reach, steps.steps_down,
     values.settings_arrive, values.accuracy_is_of_targets)

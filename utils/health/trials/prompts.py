@@ -109,6 +109,8 @@ def keys_are_features(bench: Bench) -> Iterator[Finding]:
     model, loss = bench.model, bench.config.loss
     wanted = loss.moco_keys if loss.use_moco and loss.lambda_moco else "none"
     with bench.changed(*(model.key_side.state_dict().values() if model.key_side else ())):
+        for value in model.key_side.parameters() if model.key_side else ():
+            value.data.add_(1.0)
         model.meet_keys()
         model.eval()
         model.training = True  # of the outermost module alone: keys are made, nothing is dropped
