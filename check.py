@@ -10,12 +10,17 @@ from tempfile import TemporaryDirectory
 
 from build import build_trainer
 from dataloaders.audit import audit
+from dataloaders.audit.sheet import contact_sheet
+from dataloaders.known_answers import known_answers as answers_of_dataloaders
+from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
 from utils.config import Config
 from utils.errors import UserError
 from utils.findings import Finding, errors, table, worst_first
 from utils.health.trials import SAMPLES, trials
+from utils.known_answers import known_answers as answers_of_utils
 from utils.recipe import load_config
+from utils.report.check import write_check_page
 
 FLAGS = """\
 flags of check itself, beside those of `train RECIPE --help`:
@@ -29,6 +34,7 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
     """All findings about a training that has not begun, the worst first. Nothing of it is changed."""
     config, loaders = trainer.config, trainer.loaders
     return worst_first([
+        *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(),
         *audit(config, loaders, trainer.task.labels, full),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES), trainer.device),
     ])
@@ -70,7 +76,8 @@ def check(recipe: str, flags: list[str]) -> int:
             findings = [Finding("error", "cannot-begin", str(error))]
         else:
             findings = examine(trainer, own.full)
-            pass
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_check_page(page, config.recipe, findings, contact_sheet(config, trainer.loaders, trainer.task.labels))
     if own.json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
     else:
