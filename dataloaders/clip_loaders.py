@@ -75,8 +75,6 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
              weights: np.ndarray | None = None) -> TaskLoaders:
     """Every split as it is; but with a data set for training, the training clips are shuffled or drawn by weight."""
     data, seed = config.data, config.train.seed
-    if data.bounding_box_body and not data.crop_body:
-        log.warning("--bounding-box-body is not used without --crop-body")
     faces = _boxes(data.bounding_box_face, data.root_dir, "--bounding-box-face")
     bodies = _boxes(data.bounding_box_body, data.root_dir, "--bounding-box-body")
     everything = [clip.id for clips in splits.clips.values() for clip in clips]

@@ -33,7 +33,10 @@ class Spot:
 
 
 def check_boxes(view: View, looks: list[Look]) -> Iterator[Finding]:
-    tables = {}
+    data, tables = view.config.data, {}
+    if data.bounding_box_body and (not data.crop_body or data.streams == "face"):
+        yield Finding("warning", "body-boxes-unused", f"--bounding-box-body {data.bounding_box_body} is given, and the "
+                      "context is the whole frame", "--crop-body, with both streams; or leave the file out")
     for kind, of_split in (("face", lambda s: s.dataset.faces), ("body", lambda s: s.dataset.bodies)):
         boxes = next((of_split(split) for split in view.splits.values() if of_split(split)), None)
         if boxes is not None:
