@@ -49,7 +49,7 @@ class ReviewDataset(Dataset):
 
     def __init__(self, reviews: list[Review], targets: np.ndarray, tokenizer: PreTrainedTokenizerFast, prefix: str,
                  max_tokens: int):
-        self.reviews, self.targets = reviews, targets  # (N, A)
+        self.reviews, self.targets, self.tokenizer = reviews, targets, tokenizer  # targets (N, A)
         self.ids = [review.id for review in reviews]
         self.tokens, self.lengths = tokenize(tokenizer, [review.text for review in reviews], prefix, max_tokens)
         self.tokenizer = tokenizer

@@ -1,5 +1,13 @@
-"""Reviews: their texts, tokens and labels."""
+"""Reviews: their file, texts, tokens and labels, and what the loaders hand out of them."""
 
+from dataloaders.audit.review_file import audit_counts, audit_rows, audit_targets, audit_texts, tables_of
+from dataloaders.audit.review_fit import audit_fit
+from dataloaders.audit.review_labels import audit_labels
+from dataloaders.audit.review_loading import audit_batches, audit_order
+from dataloaders.audit.review_polarity import audit_polarity
+from dataloaders.audit.review_tokens import audit_tokenizer, audit_tokens
+from dataloaders.audit.review_twins import audit_twins
+from dataloaders.audit.review_words import audit_splits_words, audit_words
 from dataloaders.loader import Loader
 from utils.config import TextConfig
 from utils.findings import Finding
@@ -7,5 +15,24 @@ from utils.structures import Labels
 
 
 def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels, full: bool) -> list[Finding]:
-    """As `audit`."""
-    return []
+    """As `audit`. Labels are compared with the file, tokens with the text, and both with each other."""
+    data = config.data
+    by_class = config.loss.unmentioned == "class"
+    sentiments = labels.classes[:-1] if by_class else labels.classes
+    tables = tables_of(config)
+    findings = audit_rows(loaders, tables) + audit_counts(loaders["train"], tables, labels, by_class)
+    for split, loader in loaders.items():
+        findings += audit_texts(split, loader, tables[split], data.text_column)
+        findings += audit_targets(split, loader, tables[split], labels, sentiments)
+        findings += audit_order(split, loader, data.oversample, data.batch_size)
+        findings += audit_batches(split, loader, data.max_tokens, full)
+        findings += audit_words(split, loader.dataset)
+        findings += audit_tokens(split, loader.dataset, config.model.prefix, data.max_tokens, full)
+    datasets = {split: loader.dataset for split, loader in loaders.items()}
+    findings += audit_tokenizer(config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
+    findings += audit_splits_words(datasets)
+    findings += audit_twins(datasets, {split: table.path for split, table in tables.items()})
+    findings += audit_labels(datasets, labels.aspects, sentiments)
+    findings += audit_fit(datasets, labels.aspects, sentiments)
+    findings += audit_polarity(datasets, tables, sentiments)
+    return findings

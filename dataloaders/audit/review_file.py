@@ -1,0 +1,187 @@
+"""Reviews against their table, read a second time with other code: no row, text or label may have changed."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataloaders.loader import Loader
+from utils.config import TextConfig
+from utils.findings import Finding, of_some
+from utils.structures import NO_POLARITY, NOT_MENTIONED, Labels
+
+CODES = {"1": "positive", "2": "negative", "3": "neutral"}
+ENGLISH = {"tích cực": "positive", "tiêu cực": "negative", "trung tính": "neutral", "trung lập": "neutral"}
+UNLIKE = 0.5  # of the texts that no column holds: then the table itself is another
+BUG = "this is a fault of the reader: report it"
+
+
+@dataclass
+class PlainTable:
+    path: Path
+    header: list[str]
+    rows: list[list[str]]  # row r stands at r - 1
+
+    def column(self, index: int) -> list[str]:
+        return [row[index] if index < len(row) else "" for row in self.rows]
+
+
+def plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def read_plainly(path: Path) -> PlainTable:
+    """The table by the csv module alone, with the separator that gives the header the most names."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        text = file.read()
+    tables = [list(csv.reader(io.StringIO(text, newline=""), delimiter=separator)) for separator in ",;\t"]
+    tables = [[row for row in table if any(cell.strip() for cell in row) or len(row) > 1] for table in tables]
+    header, *rows = max(tables, key=lambda table: len(table[0]))
+    return PlainTable(path, [plain(name).strip() for name in header], rows)
+
+
+def tables_of(config: TextConfig) -> dict[str, PlainTable]:
+    """The file of each split; that of `train` for `val` too where it is a part of it."""
+    data, tables = config.data, {}
+    for split in ("train", "val", "test"):
+        if path := getattr(data, f"{split}_annotation"):
+            inside = data.root_dir / path if data.root_dir else path
+            tables[split] = read_plainly(inside if inside.is_file() else path)
+    return tables if "val" in tables else tables | {"val": tables["train"]}
+
+
+def audit_rows(loaders: dict[str, Loader], tables: dict[str, PlainTable]) -> list[Finding]:
+    """Every row of a table stands in just one place."""
+    seen: dict[Path, Counter] = {}
+    for split, loader in loaders.items():
+        seen.setdefault(tables[split].path, Counter()).update(loader.dataset.ids)
+    findings = []
+    for path, ids in seen.items():
+        table = next(table for table in tables.values() if table.path == path)
+        expected = {str(number) for number in range(1, len(table.rows) + 1)}
+        shared = sum(table.path == path for split, table in tables.items() if split in loaders)
+        if shared == 2 and max(ids.values()) == 2 and len(ids) == sum(ids.values()) / 2:
+            continue  # one file given for two splits: audit_twins says so
+        for name, rows, what in (("rows-lost", expected - ids.keys(), "are in no split"),
+                                 ("rows-unknown", ids.keys() - expected, "are given out but not in the file"),
+                                 ("rows-twice", {row for row, n in ids.items() if n > 1}, "are given out twice")):
+            if rows:
+                findings.append(Finding("error", name, f"{path}: {len(rows)} of {len(expected)} rows {what}", BUG,
+                                        **of_some(f"row {row}" for row in sorted(rows, key=lambda x: (len(x), x)))))
+    return findings
+
+
+def audit_texts(split: str, loader: Loader, table: PlainTable, text_column: str) -> list[Finding]:
+    """The texts are those of one column, and of the one that is asked for."""
+    reviews = [r for r in loader.dataset.reviews if r.id.isdigit() and 0 < int(r.id) <= len(table.rows)]
+    wrong = {}
+    for index, name in enumerate(table.header):
+        cells = table.column(index)
+        wrong[name] = [r for r in reviews if plain(cells[int(r.id) - 1]) != r.text]
+    asked = text_column if text_column in wrong else min(wrong, key=lambda name: len(wrong[name]))
+    changed = wrong[asked]
+    if not changed:
+        return []
+    cells = table.column(table.header.index(asked))
+    examples = of_some(f"row {r.id}: {_short(cells[int(r.id) - 1])} became {_short(r.text)}" for r in changed)
+    composed = sum(plain(r.text) == plain(cells[int(r.id) - 1]) for r in changed)
+    if composed == len(changed):
+        return [Finding("error", "text-not-composed", f"{split}: {len(changed)} of {len(reviews)} texts are not in "
+                        "Unicode's composed form (NFC), so the tokenizer takes their letters apart", BUG, **examples)]
+    return [Finding("error", "text-not-of-file", f"{split}: {len(changed)} of {len(reviews)} texts are not what stands "
+                    f"in column {asked!r} of {table.path}", BUG, **examples)]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def plain_targets(table: PlainTable, labels: Labels, sentiments: list[str]) -> tuple[np.ndarray, set[str]]:
+    """(rows, A) as ReviewDataset.targets, and the aspects that the file names besides."""
+    places = {name: place for place, name in enumerate(labels.aspects)}
+    numbers = {_key(name): number for number, name in enumerate(sentiments)}
+    targets = np.full((len(table.rows), len(places)), NOT_MENTIONED, np.int64)
+    others = set()
+    for column, name in enumerate(table.header):
+        cells = table.column(column)
+        filled = [cell for cell in cells if cell.strip()]
+        braces = filled and sum(cell.strip()[0] == "{" for cell in filled) > len(filled) / 2
+        for row, cell in enumerate(cells if braces or name in places else []):
+            for aspect, word in _items(plain(cell), numbers) if braces else [(name, _word(cell, numbers))]:
+                if aspect not in places:
+                    others.add(aspect)
+                elif _key(word) in numbers:
+                    targets[row, places[aspect]] = numbers[_key(word)]
+                elif braces and targets[row, places[aspect]] < 0:
+                    targets[row, places[aspect]] = NO_POLARITY
+    return targets, others
+
+
+def _items(cell: str, numbers: dict[str, int]) -> list[tuple[str, str]]:
+    items = [item.strip().strip("{}") for item in cell.split(";") if item.strip()]
+    pairs = [tuple(item.rsplit("#", 1)) if "#" in item else (item, "") for item in items]
+    return [(head.strip(), word) if _key(word) in numbers else (item.strip(), "")
+            for item, (head, word) in zip(items, pairs)]
+
+
+def _word(cell: str, numbers: dict[str, int]) -> str:
+    return cell if _key(cell) in numbers else CODES.get(re.sub(r"\.0*$", "", cell.strip()), "")
+
+
+def _key(word: str) -> str:
+    word = " ".join(plain(word).lower().split())
+    return ENGLISH.get(word, word)
+
+
+def audit_targets(split: str, loader: Loader, table: PlainTable, labels: Labels, sentiments: list[str],
+                  ) -> list[Finding]:
+    """What training is told of each aspect is what the file says of it."""
+    expected, others = plain_targets(table, labels, sentiments)
+    dataset, findings = loader.dataset, []
+    rows = np.array([int(name) - 1 if name.isdigit() else -1 for name in dataset.ids])
+    inside = np.flatnonzero((rows >= 0) & (rows < len(expected)))
+    where, columns = np.nonzero(dataset.targets[inside] != expected[rows[inside]])
+    if len(where):
+        places = inside[where]
+        said = [f"row {dataset.ids[place]}: {labels.aspects[column]} is "
+                f"{_spelt(expected[rows[place], column], sentiments)} there, "
+                f"{_spelt(dataset.targets[place, column], sentiments)} in training"
+                for place, column in zip(places, columns)]
+        findings.append(Finding("error", "label-not-of-file", f"{split}: {len(where)} of {dataset.targets.size} labels "
+                                f"are not what {table.path} says", BUG, **of_some(said)))
+    if others:
+        findings.append(Finding("error", "aspect-left-out", f"{split}: {table.path} has labels of aspects that training "
+                                "leaves out", "name them in --aspects, or take them out", **of_some(sorted(others))))
+    if [review.id for review in dataset.reviews] != dataset.ids:
+        findings.append(Finding("error", "ids-not-of-reviews", f"{split}: reviews and their ids are out of step", BUG))
+    return findings
+
+
+def _spelt(target: int, sentiments: list[str]) -> str:
+    if target >= 0:
+        return sentiments[target] if target < len(sentiments) else f"sentiment {target}"
+    return {NOT_MENTIONED: "not mentioned", NO_POLARITY: "without a sentiment"}[int(target)]
+
+
+def audit_counts(loader: Loader, tables: dict[str, PlainTable], labels: Labels, by_class: bool) -> list[Finding]:
+    """`labels.counts`, by which losses weigh the sentiments, counted anew from the file as often as rows are drawn."""
+    dataset, sentiments = loader.dataset, labels.classes[:-1] if by_class else labels.classes
+    expected, _ = plain_targets(tables["train"], labels, sentiments)
+    visits = [int(dataset.ids[place]) - 1 for place in loader.order.visits if dataset.reviews[place].text.strip()]
+    drawn = expected[[row for row in visits if row < len(expected)]]
+    counts = [int((drawn == number).sum()) for number in range(len(sentiments))]
+    counts += [int((drawn == NOT_MENTIONED).sum())] if by_class else []
+    findings = []
+    if counts != labels.counts:
+        findings.append(Finding("error", "counts-wrong", f"train: training weighs the classes {labels.classes} by the "
+                                f"counts {labels.counts}, the file has {counts}", BUG))
+    rated = {name for name, column in zip(labels.aspects, expected.T) if (column >= 0).any()}
+    if wrong := rated.symmetric_difference(set(labels.aspects) - set(labels.unrated)):
+        findings.append(Finding("error", "unrated-wrong", "train: training is mistaken about which aspects have a "
+                                "sentiment", BUG, **of_some(sorted(wrong))))
+    return findings
