@@ -111,8 +111,8 @@ DATA = [
     Fault("no clip of a class in validation", "weights are chosen that ignore the class", "class-absent",
           data=edit("validation.txt", lambda text: "".join(
               line for line in text.splitlines(True) if "/Sad/" not in line))),
-    Fault("labels one row off", "F1 stays at that of a fixed answer", "labels", "text", data=shift_labels),
-    Fault("reviews of test in training", "test is too good to be true", "overlap", "text",
+    Fault("labels one row off", "F1 stays at that of a fixed answer", "labels-not-of-texts", "text", data=shift_labels),
+    Fault("reviews of test in training", "test is too good to be true", "splits-overlap", "text",
           data=lambda root: (root / "test.csv").write_text((root / "train.csv").read_text())),
     Fault("UTF-8 read as Latin-1 and written again", "unknown tokens, F1 a little low", "mojibake", "text",
           data=edit("train.csv", lambda text: text.encode().decode("latin-1"))),
@@ -126,8 +126,8 @@ SETTINGS = [
           flags="--bounding-box-body face.json"),
     Fault("a learning rate that explodes", "the loss is a straight line", "stopped",
           flags="--optimizer sgd --lr 1e4 --lr-image-encoder 1e4 --lr-adapter 1e4 --grad-clip 0 --warmup-epochs 0"),
-    Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut", "text", flags="--max-tokens 8"),
-    Fault("what is not mentioned is filled in as Neutral", "accuracy of 86 % by always saying Neutral", "neutral", "text",
+    Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut-off", "text", flags="--max-tokens 8"),
+    Fault("what is not mentioned is filled in as Neutral", "accuracy of 86 % by always saying Neutral", "nothing-carries-over", "text",
           flags="--unmentioned neutral"),
 ]
 CODE = [

@@ -1,5 +1,6 @@
 """Gradients and weights: that they reach every part, are clipped and cleared, and move what they should."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -195,13 +196,13 @@ class Rates(Watch):
             factor = s.gamma ** len([m for m in s.milestones if m <= step.epoch])
         else:
             done = (step.epoch - s.warmup_epochs) / max(s.epochs - s.warmup_epochs, 1e-9)
-            factor = torch.tensor(done * torch.pi).cos().add(1).div(2).item()
+            factor = (1 + math.cos(math.pi * done)) / 2
         base = {name.removeprefix("lr_"): getattr(s, name) for name in vars(s) if name.startswith("lr_")}
         for group in self.watched.optimizer.param_groups:
             full = base.get(group["name"], s.lr)
-            right = group["lr"] <= factor * full * 1.001 + 1e-12
+            right = group["lr"] <= (factor + 1e-6) * full
             if getattr(s, "layer_decay", 1.0) == 1.0:  # else lower layers learn the slower
-                right = right and group["lr"] >= factor * full * 0.999 - 1e-9
+                right = right and group["lr"] >= (factor - 1e-6) * full
             if not right:
                 self.seen["wrong"] = f"{group['lr']:.3g} for {group['name']}, and not {factor * full:.3g}"
                 add(self.seen, times=1)

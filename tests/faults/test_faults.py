@@ -1,0 +1,41 @@
+"""Every fault of the catalogue is named before training or within its first epoch, and a sound recipe raises none.
+
+The README's table is made of the same trainings: python -m scripts.fault_table --write README.md
+"""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.fault_table import rows_of
+from tests.faults.catalogue import FAULTS, Fault
+from tests.faults.training import findings, findings_of
+
+README = Path(__file__).parent.parent.parent / "README.md"
+
+
+@pytest.mark.parametrize("flags", ["", "--epochs 2 --use-weighted-sampler --moco-keys video --text-type prompt_ensemble",
+                                   "--streams face --no-use-ldl --mixup-alpha 0 --ema 0 --lr-image-encoder 0"])
+def test_sound_clips_raise_nothing(sound, tmp_path, flags):
+    found = findings(sound("video"), flags.split(), tmp_path / "run")
+    assert [str(finding) for finding in found if finding.level != "note"] == []
+
+
+@pytest.mark.parametrize("flags", ["", "--epochs 2 --loss-type ghm --token-dropout 0.1 --pooling cls",
+                                   "--loss-type unified --contrastive-weight 0 --oversample 0.5 --layer-decay 0.9"])
+def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
+    found = findings(sound("text"), flags.split(), tmp_path / "run")
+    assert [str(finding) for finding in found if finding.level != "note"] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_fault_is_named(fault: Fault, sound, tmp_path, monkeypatch):
+    found = findings_of(fault, sound, tmp_path, monkeypatch)
+    assert fault.finding in {finding.name for finding in found}
+
+
+def test_the_table_in_the_readme_holds_every_fault():
+    told = rows_of(README.read_text(encoding="utf-8"))
+    assert {name: shows for name, shows, *_ in told} == {fault.name: fault.shows for fault in FAULTS}
+    assert {name: finding for name, _, finding, _ in told} == {fault.name: fault.finding for fault in FAULTS}
+    assert len(FAULTS) >= 20 and all(text for *_, text in told)
