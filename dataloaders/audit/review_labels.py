@@ -17,7 +17,7 @@ RUN = 60  # rows in a row
 
 def audit_labels(datasets: dict[str, ReviewDataset], aspects: list[str], sentiments: list[str]) -> list[Finding]:
     targets = {split: dataset.targets for split, dataset in datasets.items()}
-    findings = [_overview(targets, sentiments), *_names(targets["train"], aspects)]
+    findings = [_overview(targets, sentiments), *_names(targets["train"], aspects), *_unlabelled(targets)]
     for split, table in targets.items():
         findings += _absent(split, table, targets["train"], aspects, sentiments)
         findings += _filled(split, table, aspects, sentiments)
@@ -103,10 +103,6 @@ def _runs(split: str, dataset: ReviewDataset) -> list[Finding]:
             count = sum(b - a for a, b in runs)
             findings.append(Finding("warning", name, f"{split}: {count} reviews {said}", "look whether the table is whole",
                                     int(count), f"rows {dataset.ids[runs[0][0]]} to {dataset.ids[runs[0][1] - 1]}"))
-    if unlabelled.mean() > 0.3 and not findings:
-        findings.append(Finding("warning", "unlabelled", f"{split}: {unlabelled.sum()} of {len(table)} reviews have no "
-                                "label at all, and are learned as mentioning nothing", "take out those that nobody has "
-                                "labelled", **of_some(f"row {dataset.ids[i]}" for i in np.flatnonzero(unlabelled))))
     return findings
 
 
@@ -120,6 +116,11 @@ def _unlike(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str]
         ours, theirs = ((t[:, column] != NOT_MENTIONED).mean() for t in (train, table))
         if max(ours, theirs) * len(table) >= 20 and _apart(ours, theirs, len(table)):
             said.append(f"{name} mentioned {ours:.0%} in train, {theirs:.0%} in {split}")
+        rated = [t[:, column][t[:, column] >= 0] for t in (train, table)]
+        for number, word in enumerate(sentiments if min(map(len, rated)) >= 20 else []):
+            ours, theirs = ((cells == number).mean() for cells in rated)
+            if _apart(ours, theirs, len(rated[1])):
+                said.append(f"{name} {word} {ours:.0%} of its labels in train, {theirs:.0%} in {split}")
     for number, word in enumerate(sentiments):
         ours, theirs = ((t == number).sum() / max((t >= 0).sum(), 1) for t in (train, table))
         if _apart(ours, theirs, (table >= 0).sum()):
@@ -131,10 +132,22 @@ def _unlike(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str]
 
 
 def _apart(ours: float, theirs: float, size: int) -> bool:
-    """Odds that differ fourfold, beyond chance."""
-    deviation = (max(ours * (1 - ours), 1e-4) / max(size, 1)) ** 0.5
+    """Odds that differ twofold, far beyond chance."""
+    deviation = (max(ours * (1 - ours), theirs * (1 - theirs), 1e-4) / max(size, 1)) ** 0.5
     odds = [(share + 0.005) / (1.005 - share) for share in (ours, theirs)]
-    return max(odds) > 4 * min(odds) and abs(ours - theirs) > 6 * deviation
+    return max(odds) > 2 * min(odds) and abs(ours - theirs) > 8 * deviation
+
+
+def _unlabelled(tables: dict[str, np.ndarray]) -> list[Finding]:
+    """Reviews without labels in one split, where another has none."""
+    shares = {split: (table == NOT_MENTIONED).all(axis=1).mean() for split, table in tables.items()
+              if len(table) >= ENOUGH}
+    least = min(shares, key=shares.get, default="")
+    return [Finding("warning", "unlabelled", f"{split}: {share:.0%} of the reviews have no label at all, in {least} "
+                    f"{shares[least]:.1%}, and they are learned as mentioning nothing", "take out those that nobody has "
+                    "labelled", **of_some(f"row {i + 1} of {len(tables[split])}" for i in
+                                          np.flatnonzero((tables[split] == NOT_MENTIONED).all(axis=1))))
+            for split, share in shares.items() if share > max(0.03, 10 * shares[least])]
 
 
 def _names(train: np.ndarray, aspects: list[str]) -> list[Finding]:

@@ -31,8 +31,8 @@ def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels
     datasets = {split: loader.dataset for split, loader in loaders.items()}
     findings += audit_tokenizer(config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
     findings += audit_splits_words(datasets)
-    findings += audit_twins(datasets, {split: table.path for split, table in tables.items()})
+    findings += audit_twins(datasets)
     findings += audit_labels(datasets, labels.aspects, sentiments)
     findings += audit_fit(datasets, labels.aspects, sentiments)
-    findings += audit_polarity(datasets, tables, sentiments)
+    findings += audit_polarity(datasets, tables, labels.aspects, sentiments)
     return findings
