@@ -12,6 +12,7 @@ from build import build_trainer
 from dataloaders.audit import audit
 from dataloaders.audit.sheet import contact_sheet
 from dataloaders.known_answers import known_answers as answers_of_dataloaders
+from models.audit import audit_prompts
 from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
 from utils.config import Config
@@ -36,6 +37,7 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
     return worst_first([
         *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(),
         *audit(config, loaders, trainer.task.labels, full),
+        *audit_prompts(config, trainer.model, trainer.task.labels),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES), trainer.device),
     ])
 

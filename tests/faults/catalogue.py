@@ -83,6 +83,15 @@ def shift_labels(root: Path) -> None:
     write_rows(root / "train.csv", [header, *([*row[:-1], label] for row, label in zip(rows, labels[-1:] + labels))])
 
 
+def fill_with_neutral(root: Path) -> None:
+    for name in ("train.csv", "val.csv", "test.csv"):
+        header, *rows = read_rows(root / name)
+        aspects = sorted(set(re.findall(r"{([^#}]+)#", " ".join(row[-1] for row in rows))))
+        filled = ([*row[:-1], row[-1] + "".join(f"{{{a}#Neutral}};" for a in aspects if f"{{{a}" not in row[-1])]
+                  for row in rows)
+        write_rows(root / name, [header, *filled])
+
+
 DATA = [
     Fault("the list counts classes in another order", "accuracy stays low, whatever is tried", "label-against-folder",
           data=edit("train.txt", rotate_labels)),
@@ -114,6 +123,8 @@ DATA = [
     Fault("labels one row off", "F1 stays at that of a fixed answer", "labels-not-of-texts", "text", data=shift_labels),
     Fault("reviews of test in training", "test is too good to be true", "splits-overlap", "text",
           data=lambda root: (root / "test.csv").write_text((root / "train.csv").read_text())),
+    Fault("what is not mentioned stands there as Neutral", "accuracy of 86 % by always saying Neutral",
+          "unmentioned-as-neutral", "text", data=fill_with_neutral),
     Fault("UTF-8 read as Latin-1 and written again", "unknown tokens, F1 a little low", "mojibake", "text",
           data=edit("train.csv", lambda text: text.encode().decode("latin-1"))),
 ]
@@ -127,8 +138,6 @@ SETTINGS = [
     Fault("a learning rate that explodes", "the loss is a straight line", "stopped",
           flags="--optimizer sgd --lr 1e4 --lr-image-encoder 1e4 --lr-adapter 1e4 --grad-clip 0 --warmup-epochs 0"),
     Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut-off", "text", flags="--max-tokens 8"),
-    Fault("what is not mentioned is filled in as Neutral", "accuracy of 86 % by always saying Neutral", "nothing-carries-over", "text",
-          flags="--unmentioned neutral"),
 ]
 CODE = [
     Fault("mixup is configured and the batch comes back unmixed", "overfits as without it", "configured-but-idle",
