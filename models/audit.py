@@ -49,7 +49,8 @@ def _texts(classes: list[str], texts: list[list[str]]) -> list[Finding]:
               for i, j in combinations(range(len(texts)), 2) if sets[i] & sets[j]]
     if shared:
         findings.append(Finding("error", "prompt-shared", f"{len(shared)} pairs of classes have the same prompt, and "
-                                "cannot be told apart by it", "give each its own in models/texts.py", **of_some(shared)))
+                                "cannot be told apart by it", "give each its own in models/texts.py",
+                                **of_some(shared)))
     if again := [name for name, group, own in zip(classes, texts, sets) if len(own) < len(group)]:
         findings.append(Finding("warning", "prompt-repeated", f"{len(again)} classes have a prompt twice",
                                 "leave one in models/texts.py", **of_some(again)))
@@ -110,14 +111,14 @@ def _sequence(config: Config, model: VideoRecogniser, words: str, vectors: Tenso
 
 def _features(classes: list[str], found: Tensor, expected: Tensor, kind: str) -> list[Finding]:
     if not torch.isfinite(found).all():
-        return [Finding("error", "prompt-not-finite", f"the {kind} prompts' features are not finite", "start from weights "
-                        "that are whole, at a lower --lr-prompt-learner")]
+        return [Finding("error", "prompt-not-finite", f"the {kind} prompts' features are not finite", "start from "
+                        "weights that are whole, at a lower --lr-prompt-learner")]
     cosines = (found.float() * expected).sum(dim=-1)
     norms = found.float().norm(dim=-1)
     wrong = [f"{name} (cosine {cosine:.4f})" for name, cosine, norm in zip(classes, cosines.tolist(), norms.tolist())
              if abs(cosine - 1) > 1e-3 or abs(norm - 1) > 1e-3]
-    return [Finding("error", "prompt-features", f"the {kind} text features of {len(wrong)} classes are not those of their "
-                    "prompts as CLIP reads them", BUG, **of_some(wrong))] if wrong else []
+    return [Finding("error", "prompt-features", f"the {kind} text features of {len(wrong)} classes are not those of "
+                    "their prompts as CLIP reads them", BUG, **of_some(wrong))] if wrong else []
 
 
 class _Heard:
@@ -148,8 +149,8 @@ def _places(config: Config, model: VideoRecogniser, texts: list[list[str]]) -> l
                                 f"context and class text at the {config.model.class_token_position}, end token", BUG,
                                 **of_some(shifted)))
     if ends:
-        findings.append(Finding("error", "prompt-end", f"{len(ends)} of {len(flat)} prompts are pooled at another place "
-                                "than their end token", BUG, **of_some(ends)))
+        findings.append(Finding("error", "prompt-end", f"{len(ends)} of {len(flat)} prompts are pooled at another "
+                                "place than their end token", BUG, **of_some(ends)))
     return findings
 
 

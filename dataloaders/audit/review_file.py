@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataloaders.audit.review_words import folded
 from dataloaders.loader import Loader
 from utils.config import TextConfig
 from utils.findings import Finding, of_some
@@ -17,7 +18,6 @@ from utils.structures import NO_POLARITY, NOT_MENTIONED, Labels
 
 CODES = {"1": "positive", "2": "negative", "3": "neutral"}
 ENGLISH = {"tích cực": "positive", "tiêu cực": "negative", "trung tính": "neutral", "trung lập": "neutral"}
-UNLIKE = 0.5  # of the texts that no column holds: then the table itself is another
 BUG = "this is a fault of the reader: report it"
 
 
@@ -84,6 +84,8 @@ def audit_texts(split: str, loader: Loader, table: PlainTable, text_column: str)
         cells = table.column(index)
         wrong[name] = [r for r in reviews if plain(cells[int(r.id) - 1]) != r.text]
     asked = text_column if text_column in wrong else min(wrong, key=lambda name: len(wrong[name]))
+    if text_column not in wrong and len(wrong[asked]) == len(reviews):  # no column holds the texts: which is likest?
+        asked = max(table.header, key=lambda name: _likeness(table.column(table.header.index(name)), reviews[:200]))
     changed = wrong[asked]
     if not changed:
         return []
@@ -95,6 +97,11 @@ def audit_texts(split: str, loader: Loader, table: PlainTable, text_column: str)
                         "Unicode's composed form (NFC), so the tokenizer takes their letters apart", BUG, **examples)]
     return [Finding("error", "text-not-of-file", f"{split}: {len(changed)} of {len(reviews)} texts are not what stands "
                     f"in column {asked!r} of {table.path}", BUG, **examples)]
+
+
+def _likeness(cells: list[str], reviews: list) -> tuple[int, int]:
+    """Texts that a column holds but for case and accents, and its length."""
+    return sum(folded(cells[int(r.id) - 1]) == folded(r.text) for r in reviews), sum(map(len, cells))
 
 
 def _short(text: str) -> str:
@@ -155,8 +162,9 @@ def audit_targets(split: str, loader: Loader, table: PlainTable, labels: Labels,
         findings.append(Finding("error", "label-not-of-file", f"{split}: {len(where)} of {dataset.targets.size} labels "
                                 f"are not what {table.path} says", BUG, **of_some(said)))
     if others:
-        findings.append(Finding("error", "aspect-left-out", f"{split}: {table.path} has labels of aspects that training "
-                                "leaves out", "name them in --aspects, or take them out", **of_some(sorted(others))))
+        findings.append(Finding("error", "aspect-left-out", f"{split}: {table.path} has labels of aspects that "
+                                "training leaves out", "name them in --aspects, or take them out",
+                                **of_some(sorted(others))))
     if [review.id for review in dataset.reviews] != dataset.ids:
         findings.append(Finding("error", "ids-not-of-reviews", f"{split}: reviews and their ids are out of step", BUG))
     return findings

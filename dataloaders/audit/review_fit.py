@@ -124,14 +124,16 @@ def _split(split: str, dataset: ReviewDataset, reader: Reader, own: np.ndarray, 
     findings = _columns(split, areas, own, asked, "; train's own are found again")
     for kind, which in (("mentions", asked.mention), ("sentiments", ~asked.mention)):
         both = which & ~np.isnan(areas) & ~np.isnan(own)
-        drop = (own[both] - areas[both]).mean() if both.any() else 0
-        noise = np.sqrt((deviation(asked)[both] ** 2).sum()) / max(both.sum(), 1)
-        if abs(drop) > DROP + 3 * noise:
-            worse, better = (split, "train") if drop > 0 else ("train", split)
-            findings.append(Finding("warning", "labels-noisier", f"{worse}: a simple reader finds its {kind} again less "
-                                    f"often than those of {better} (AUC {min(own[both].mean(), areas[both].mean()):.2f} "
-                                    f"against {max(own[both].mean(), areas[both].mean()):.2f})",
-                                    f"look whether labels of {worse} were mixed up"))
+        if not both.any():
+            continue
+        ours, theirs = own[both].mean(), areas[both].mean()
+        noise = np.sqrt((deviation(asked)[both] ** 2).sum()) / both.sum()
+        if abs(ours - theirs) > DROP + 3 * noise:
+            worse, better = (split, "train") if ours > theirs else ("train", split)
+            findings.append(Finding("warning", "labels-noisier",
+                                    f"{worse}: a simple reader finds its {kind} again less "
+                                    f"often than those of {better} (AUC {min(ours, theirs):.2f} against "
+                                    f"{max(ours, theirs):.2f})", f"look whether labels of {worse} were mixed up"))
     return findings
 
 
@@ -153,9 +155,9 @@ def _at_chance(split: str, areas: np.ndarray, asked: Questions, own: np.ndarray 
         unable = own is not None and not _median(own[which]) > LEARNED
         if found.any() and areas[found].mean() < CHANCE - noise and asked.yes[:, found].sum() >= 100 and not unable:
             return [Finding("error", "labels-not-of-texts", f"{split}: the {kind} do not go with the texts: a simple "
-                            f"reader of words finds them again no better than chance (AUC {areas[found].mean():.2f}, 0.5 "
-                            "is a guess)", "look whether labels were shifted or shuffled against the texts, or the wrong "
-                            "column is read", int(found.sum()), ", ".join(np.array(asked.names)[found][:3]))]
+                            f"reader of words finds them again no better than chance (AUC {areas[found].mean():.2f}, "
+                            "0.5 is a guess)", "look whether labels were shifted or shuffled against the texts, or the "
+                            "wrong column is read", int(found.sum()), ", ".join(np.array(asked.names)[found][:3]))]
     return []
 
 
@@ -167,8 +169,9 @@ def _columns(split: str, areas: np.ndarray, usual: np.ndarray, asked: Questions,
     if not lost.any():
         return []
     said = [f"{asked.names[i]} (AUC {areas[i]:.2f}, {usual[i]:.2f} expected)" for i in np.flatnonzero(lost)]
-    return [Finding("error" if split != "train" else "warning", "column-not-of-texts", f"{split}: {lost.sum()} columns of "
-                    f"labels do not go with the texts{more}", "look whether columns or codes are swapped or shuffled",
+    return [Finding("error" if split != "train" else "warning", "column-not-of-texts", f"{split}: {lost.sum()} columns "
+                    f"of labels do not go with the texts{more}",
+                    "look whether columns or codes are swapped or shuffled",
                     **of_some(said))]
 
 
@@ -186,9 +189,10 @@ def _blocks(reader: Reader, dataset: ReviewDataset, scores: np.ndarray, asked: Q
         off = np.flatnonzero(means < min(best - 0.12, best - 0.4 * (best - 0.5)))
         if len(off):
             ids = [place for place in np.flatnonzero(np.isin(reader.blocks, off))]
-            findings.append(Finding("error", "part-not-of-texts", f"train: in {len(ids)} of {len(dataset)} rows the {kind} "
-                                    f"go with the texts far less than in the others (AUC {means[off].mean():.2f}, "
-                                    f"{best:.2f} in the best part)", "look whether labels were shifted from some row on",
+            findings.append(Finding("error", "part-not-of-texts", f"train: in {len(ids)} of {len(dataset)} rows the "
+                                    f"{kind} go with the texts far less than in the others (AUC "
+                                    f"{means[off].mean():.2f}, {best:.2f} in the best part)",
+                                    "look whether labels were shifted from some row on",
                                     len(ids), f"rows {dataset.ids[ids[0]]} to {dataset.ids[ids[-1]]}"))
     return findings
 
@@ -202,5 +206,5 @@ def _giveaways(reader: Reader, asked: Questions) -> list[Finding]:
     words = reader.words.get_feature_names_out()
     said = [f"{words[sure[:, i].argmax()]!r} tells {asked.names[i]}" for i in np.flatnonzero(enough)
             if sure[:, i].max() > GIVEAWAY]
-    return [Finding("warning", "giveaway", f"train: {len(said)} labels can be read off a single word", "take the word out, "
-                    "if it was put there with the label", **of_some(said))] if said else []
+    return [Finding("warning", "giveaway", f"train: {len(said)} labels can be read off a single word", "take the word "
+                    "out, if it was put there with the label", **of_some(said))] if said else []

@@ -48,8 +48,9 @@ def _absent(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str]
                                 "reviews", **of_some(lacking)))
     rare = [f"{name} ({count})" for name, count in zip(aspects, of_train) if 0 < count < FEW]
     if split == "train" and rare and len(train) >= ENOUGH:
-        findings.append(Finding("warning" if len(train) >= 1000 else "note", "aspect-rare", f"train: {len(rare)} aspects "
-                                f"are mentioned fewer than {FEW} times", "leave them out with --aspects, or add reviews",
+        findings.append(Finding("warning" if len(train) >= 1000 else "note", "aspect-rare", f"train: {len(rare)} "
+                                f"aspects are mentioned fewer than {FEW} times",
+                                "leave them out with --aspects, or add reviews",
                                 **of_some(rare)))
     none = [name for number, name in enumerate(sentiments) if not (table == number).any()]
     if none:
@@ -58,8 +59,8 @@ def _absent(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str]
     lost = [name for column, name in enumerate(aspects) if (train[:, column] >= 0).sum() > 0.5 * of_train[column]
             and mentions[column] >= FEW and not (table[:, column] >= 0).any()]
     if lost:
-        findings.append(Finding("warning", "sentiment-lost", f"{split}: {len(lost)} aspects are mentioned, but never with "
-                                "a sentiment", "correct the table", **of_some(lost)))
+        findings.append(Finding("warning", "sentiment-lost", f"{split}: {len(lost)} aspects are mentioned, but never "
+                                "with a sentiment", "correct the table", **of_some(lost)))
     return findings
 
 
@@ -101,7 +102,8 @@ def _runs(split: str, dataset: ReviewDataset) -> list[Finding]:
         runs = [(a, b) for a, b in zip(starts[chosen], ends[chosen]) if b - a >= RUN]
         if runs and not (name == "labels-missing" and unlabelled.mean() > 0.8):
             count = sum(b - a for a, b in runs)
-            findings.append(Finding("warning", name, f"{split}: {count} reviews {said}", "look whether the table is whole",
+            findings.append(Finding("warning", name, f"{split}: {count} reviews {said}",
+                                    "look whether the table is whole",
                                     int(count), f"rows {dataset.ids[runs[0][0]]} to {dataset.ids[runs[0][1] - 1]}"))
     return findings
 
@@ -127,8 +129,8 @@ def _unlike(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str]
             said.append(f"{word} {ours:.0%} of labels in train, {theirs:.0%} in {split}")
     if not said:
         return []
-    return [Finding("warning", "labels-unlike", f"{split} is not labelled as train is", "look whether both were labelled "
-                    "by the same rules, and whether columns or codes are mixed up", **of_some(said))]
+    return [Finding("warning", "labels-unlike", f"{split} is not labelled as train is", "look whether both were "
+                    "labelled by the same rules, and whether columns or codes are mixed up", **of_some(said))]
 
 
 def _apart(ours: float, theirs: float, size: int) -> bool:
@@ -144,8 +146,8 @@ def _unlabelled(tables: dict[str, np.ndarray]) -> list[Finding]:
               if len(table) >= ENOUGH}
     least = min(shares, key=shares.get, default="")
     return [Finding("warning", "unlabelled", f"{split}: {share:.0%} of the reviews have no label at all, in {least} "
-                    f"{shares[least]:.1%}, and they are learned as mentioning nothing", "take out those that nobody has "
-                    "labelled", **of_some(f"row {i + 1} of {len(tables[split])}" for i in
+                    f"{shares[least]:.1%}, and they are learned as mentioning nothing", "take out those that nobody "
+                    "has labelled", **of_some(f"row {i + 1} of {len(tables[split])}" for i in
                                           np.flatnonzero((tables[split] == NOT_MENTIONED).all(axis=1))))
             for split, share in shares.items() if share > max(0.03, 10 * shares[least])]
 

@@ -81,9 +81,10 @@ def audit_batches(split: str, loader: Loader, max_tokens: int, full: bool) -> li
     wanted = Counter(place for batch in planned for place in batch if place not in blank)
     if Counter(seen) != wanted or set(bad) != blank:
         lost = wanted - Counter(seen)
-        findings.append(Finding("error", "batch-lost", f"{split}: {lost.total()} of {wanted.total()} reviews do not come "
-                                "in the batches that they belong to, or blank ones do", BUG,
-                                **of_some(f"row {dataset.ids[place]}" for place in lost) | {"count": lost.total() or 1}))
+        rows = [f"row {dataset.ids[place]}" for place in lost]
+        findings.append(Finding("error", "batch-lost", f"{split}: {lost.total()} of {wanted.total()} reviews do not "
+                                "come in the batches that they belong to, or blank ones do", BUG,
+                                **of_some(rows) | {"count": lost.total() or 1}))
     if cut != (long := sum(dataset.lengths[place] > max_tokens for place in wanted.elements())):
         findings.append(Finding("warning", "cut-miscounted", f"{split}: {cut} reviews are counted as cut off at "
                                 f"--max-tokens {max_tokens}, {long} are", BUG))

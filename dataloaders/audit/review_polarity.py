@@ -42,16 +42,16 @@ def _words(split: str, dataset: ReviewDataset, aspects: list[str], positive: int
     wrong = [name for name, table in zip(aspects, counts)
              if table.sum(axis=1).min() >= ENOUGH / 2 and shares(table)[0] < shares(table)[1] - REVERSED]
     if wrong:
-        return [Finding("error", "sentiments-reversed", f"{split}: {len(wrong)} aspects are rated worse in reviews with "
-                        "good words than in those with bad words", swap, **of_some(wrong))]
+        return [Finding("error", "sentiments-reversed", f"{split}: {len(wrong)} aspects are rated worse in reviews "
+                        "with good words than in those with bad words", swap, **of_some(wrong))]
     cells = dataset.targets[bad & ~good]
     amounts = np.bincount(cells[cells >= 0], minlength=negative + 1)
     others = [int(n) for number, n in enumerate(amounts) if number not in (positive, negative)]
     if amounts.sum() < ENOUGH or max(others, default=0) <= 1.5 * amounts[negative]:
         return []
     return [Finding("error", "negative-is-another", f"{split}: reviews with only bad words have {amounts[negative]} "
-                    f"negative labels, but {max(others)} of another sentiment", "look whether sentiments or their codes "
-                    "are swapped", int(amounts.sum()), "bad: tệ, kém")]
+                    f"negative labels, but {max(others)} of another sentiment", "look whether sentiments or their "
+                    "codes are swapped", int(amounts.sum()), "bad: tệ, kém")]
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
@@ -82,6 +82,7 @@ def _stars(split: str, dataset: ReviewDataset, table: PlainTable, positive: int,
 def _unrelated(split: str, column: str, agreement: float, count: int) -> list[Finding]:
     if agreement > 0.1 or count < 300:
         return []
-    return [Finding("warning", "stars-unrelated", f"{split}: the labels have nothing to do with column {column!r} (rank "
-                    f"correlation {agreement:.2f})", "look whether labels were shifted or shuffled against the reviews",
+    return [Finding("warning", "stars-unrelated", f"{split}: the labels have nothing to do with column {column!r} "
+                    f"(rank correlation {agreement:.2f})",
+                    "look whether labels were shifted or shuffled against the reviews",
                     count)]

@@ -55,12 +55,14 @@ def _ends(split: str, dataset: ReviewDataset, places: list[int], max_tokens: int
     for name, (said, wrong) in faults.items():
         level = "warning" if name == "special-inside" and len(wrong) <= 0.01 * len(places) else "error"
         if wrong:
-            findings.append(Finding(level, name, f"{split}: {len(wrong)} of {len(places)} reviews {said}", BUG, **of_some(
+            findings.append(Finding(level, name, f"{split}: {len(wrong)} of {len(places)} reviews {said}",
+                                    BUG, **of_some(
                 f"row {dataset.ids[place]}: {rows[place][:4]}...{rows[place][-2:]}" for place in wrong)))
     blank = np.array([not review.text.strip() for review in dataset.reviews], bool)
     if (blank != dataset.blank).any():
         findings.append(Finding("error", "blank-wrong", f"{split}: reviews are taken for blank that are not, or blank "
-                                "ones are not", BUG, **of_some(dataset.ids[i] for i in np.nonzero(blank != dataset.blank)[0])))
+                                "ones are not",
+                                BUG, **of_some(dataset.ids[i] for i in np.nonzero(blank != dataset.blank)[0])))
     return findings
 
 
@@ -108,8 +110,9 @@ def _difference(decoded: str, text: str, prefix: str, whole: bool, unknown: str 
             start += len(piece)
         return True
 
-    if prefix and not _squeezed(folded(decoded)).startswith(_squeezed(folded(prefix))) or (
-            prefix and _squeezed(folded(decoded)).startswith(_squeezed(folded(prefix * 2)))):
+    start, wanted = _squeezed(folded(decoded)), _squeezed(folded(prefix))
+    spelt = not unknown or folded(unknown) not in start[: 2 * len(wanted) + len(unknown)]
+    if wanted and spelt and (not start.startswith(wanted) or start.startswith(2 * wanted)):
         return "prefix"
     changes = {None: str, "case": str.casefold, "accents": folded,
                "signs": lambda text: "".join(filter(str.isalnum, folded(text)))}
@@ -133,8 +136,8 @@ def _known(split: str, dataset: ReviewDataset, places: list[int], prefix: str) -
     if words >= 5 * ENOUGH and (pieces > 2.5 * words or pieces < 0.4 * words):
         place = places[0]
         shown = " ".join(dataset.tokenizer.convert_ids_to_tokens(dataset.tokens[place][:12]))
-        findings.append(Finding("warning", "tokens-a-word", f"{split}: {pieces / words:.1f} tokens a word; an encoder of "
-                                "the language takes 1 to 2", OTHER, 1, f"row {dataset.ids[place]}: {shown}"))
+        findings.append(Finding("warning", "tokens-a-word", f"{split}: {pieces / words:.1f} tokens a word; an encoder "
+                                "of the language takes 1 to 2", OTHER, 1, f"row {dataset.ids[place]}: {shown}"))
     return findings
 
 
@@ -160,13 +163,13 @@ def audit_tokenizer(encoder: str, prefix: str, tokenizer) -> list[Finding]:
                                 "by it", "copy the tokenizer's files from the encoder again"))
     rows = settings.get("vocab_size", len(tokenizer))
     if len(tokenizer) < 0.9 * rows:
-        findings.append(Finding("warning", "vocabulary-small", f"{encoder} has {rows} rows of embeddings, the tokenizer "
-                                f"{len(tokenizer)} tokens", OTHER))
+        findings.append(Finding("warning", "vocabulary-small", f"{encoder} has {rows} rows of embeddings, the "
+                                f"tokenizer {len(tokenizer)} tokens", OTHER))
     if "visobert" in encoder.lower() or settings.get("vocab_size") == 15004:
         text, expected = VISOBERT
         if (ids := tokenizer(text)["input_ids"]) != expected:
-            findings.append(Finding("error", "visobert-ids", f"ViSoBERT's ids of {text!r} are {expected}, the tokenizer "
-                                    f"gives {ids}", "copy its tokenizer.json from the encoder again"))
+            findings.append(Finding("error", "visobert-ids", f"ViSoBERT's ids of {text!r} are {expected}, the "
+                                    f"tokenizer gives {ids}", "copy its tokenizer.json from the encoder again"))
     if not prefix and re.search(r"(^|[/\\_-])e5([/\\_-]|$)", encoder.lower()):
         findings.append(Finding("note", "prefix-empty", f"{encoder} was trained with a prefix before each text",
                                 "try --prefix 'query: '"))

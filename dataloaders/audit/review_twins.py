@@ -41,7 +41,8 @@ def _within(split: str, dataset: ReviewDataset, places: dict[str, list[int]]) ->
         findings.append(Finding(level, "twins", f"{split}: {copies} of {len(dataset)} reviews repeat another's text",
                                 "leave one of each" if level == "warning" else "", **_rows(dataset, again, copies)))
     if len(unlike) > max(0.02 * len(dataset), 10):
-        findings.append(Finding("warning", "twins-disagree", f"{split}: {len(unlike)} texts occur with different labels",
+        findings.append(Finding("warning", "twins-disagree",
+                                f"{split}: {len(unlike)} texts occur with different labels",
                                 "leave one label of each", **_rows(dataset, unlike, len(unlike))))
     return findings
 
@@ -85,6 +86,7 @@ def _nearly(datasets: dict[str, ReviewDataset], places: dict[str, dict[str, list
                 if key_of(review.text) not in places["train"]:
                     near.append(f"row {review.id}: {review.text[:50]!r}")
         if len(near) > max(0.03 * len(dataset), 10):
-            findings.append(Finding("warning", "splits-overlap-nearly", f"{len(near)} of {len(dataset)} reviews of {split} "
-                                    "are in train too but for a few words", "take them out of train", **of_some(near)))
+            findings.append(Finding("warning", "splits-overlap-nearly", f"{len(near)} of {len(dataset)} reviews of "
+                                    f"{split} are in train too but for a few words", "take them out of train",
+                                    **of_some(near)))
     return findings

@@ -48,12 +48,13 @@ def audit_words(split: str, dataset: ReviewDataset) -> list[Finding]:
     findings += some("error", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8, 0.01)
     if not findings or findings[-1].name != "mojibake":
         findings += some("warning", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8)
-    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words", utf8, 0.02)
+    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words",
+    utf8, 0.02)
     findings += some("warning", "label-in-text", split, like(LABEL), total, "hold labels in their text, which gives "
                      "them away or means that rows have run together", "correct the rows")
     findings += some("warning", "html", split, like(HTML), total, "hold HTML", "take the tags out", 0.02)
-    findings += some("warning", "hidden-characters", split, like(HIDDEN), total, "hold characters that nobody sees, and "
-                     "the tokenizer does", "take them out", 0.02)
+    findings += some("warning", "hidden-characters", split, like(HIDDEN), total, "hold characters that nobody sees, "
+                     "and the tokenizer does", "take them out", 0.02)
     findings += some("warning", "foreign-letters", split, like(FOREIGN), total, "hold Greek or Cyrillic letters, which "
                      "may look like Latin ones", "look at them", 0.02)
     return findings + _no_text(split, texts) + _bare(split, texts) + _cut(split, texts)
@@ -72,12 +73,12 @@ def _no_text(split: str, texts: dict[str, str]) -> list[Finding]:
         findings.append(Finding("error" if often > 0.5 * len(texts) else "warning", "same-text", f"{split}: {often} of "
                                 f"{len(texts)} reviews have one and the same text", pick, often, repr(text[:60])))
     starts, ends = (Counter(" ".join(text.casefold().split()[part]) for text in texts.values())
-                    for part in (slice(0, 3), slice(-3, None)))
+                    for part in (slice(0, 1), slice(-1, None)))
     for what, words in (("begin", starts), ("end", ends)):
         (shared, often), = words.most_common(1)
-        if 0.3 * len(texts) < often and not any(finding.name == "same-text" for finding in findings):
-            findings.append(Finding("warning", "same-words", f"{split}: {often} of {len(texts)} reviews {what} with the "
-                                    "same three words, which no reader needs", "take them out", often, repr(shared)))
+        if 0.4 * len(texts) < often and not any(finding.name == "same-text" for finding in findings):
+            findings.append(Finding("warning", "same-words", f"{split}: {often} of {len(texts)} reviews {what} with "
+                                    "the same word, which somebody has put there", "take it out", often, repr(shared)))
     return findings
 
 
@@ -88,8 +89,9 @@ def _bare(split: str, texts: dict[str, str]) -> list[Finding]:
     if bare < ENOUGH or bare < full:
         return []
     typed = [f"row {name}: {text[:50]!r}" for name, text in texts.items() if BARE.keys() & set(text.casefold().split())]
-    return [Finding("warning", "accents-lost", f"{split}: Vietnamese without its accents, {bare} times in {bare + full} "
-                    "frequent words", "take the texts from a source that has kept them", **of_some(typed))]
+    return [Finding("warning", "accents-lost", f"{split}: Vietnamese without its accents, {bare} times in "
+                    f"{bare + full} frequent words", "take the texts from a source that has kept them",
+                    **of_some(typed))]
 
 
 def _cut(split: str, texts: dict[str, str]) -> list[Finding]:
@@ -99,8 +101,9 @@ def _cut(split: str, texts: dict[str, str]) -> list[Finding]:
     at_end = [f"row {name}: ...{text[-30:]!r}" for name, text in texts.items() if len(text) == longest]
     if len(at_end) < max(10, 0.02 * len(texts)) or longest < 20:
         return []
-    return [Finding("warning", "cut-texts", f"{split}: {len(at_end)} of {len(texts)} texts are just {longest} characters "
-                    "long, and none is longer: they were cut off", "take the whole texts", **of_some(at_end))]
+    return [Finding("warning", "cut-texts", f"{split}: {len(at_end)} of {len(texts)} texts are just {longest} "
+                    "characters long, and none is longer: they were cut off", "take the whole texts",
+                    **of_some(at_end))]
 
 
 @dataclass
