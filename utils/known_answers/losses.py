@@ -81,7 +81,7 @@ def ldl() -> dict:
     0.75 ln 0.9375 = 0.007382. Mean 0.069097; a label of -1 counts for nothing. Gradient (p - q) / 2 rows / temperature
     2 = (0.5 - 0.75) / 4 = -0.0625.
     """
-    texts, said = rows(E1, E2), logs([0.5, 0.5], [0.04, 0.64], [0.3, 0.7])
+    texts, said = rows([*E1, 0.0], [*E2, 0.0]), logs([0.5, 0.5], [0.04, 0.64], [0.3, 0.7])
     loss = SemanticLDLLoss(THIRD, temperature=2.0)(said, labels(0, 1, -1), texts)
     return {"value": loss, "reaches": reached(loss, said, texts), "gradient": gradient(loss, said)[0][0, 0]}
 
@@ -104,9 +104,9 @@ def moco_queue() -> MoCoLoss:
 
 
 def moco() -> dict:
-    """Queue e1 of class 0, e2 of class 1. Query e1 of class 2 with key e2: 1 / (1 + 2 + 1), 2 ln 2. Query e1 of class 0
-    with key e1, where e1 in the queue is no negative: 2 / (2 + 1), ln 1.5. Mean 0.895880; -1 counts for nothing."""
-    queue, query, key = moco_queue(), rows(E1, E1, E2), rows(E2, E1, E1)
+    """Queue e1 of class 0, e2 of class 1. Query e1 of class 2 with key -e1: 0.5 / (0.5 + 2 + 1), ln 7. Query e1 of class
+    0 with key e1, where e1 in the queue is no negative: 2 / (2 + 1), ln 1.5. Mean 1.175688; -1 counts for nothing."""
+    queue, query, key = moco_queue(), rows(E1, E1, E2), rows([-1.0, 0.0], E1, E1)
     loss = queue(query, key, labels(2, 0, -1))
     return {"value": loss, "reaches": reached(loss, query, key), "count": queue.count}
 
@@ -128,12 +128,15 @@ def supcon(said: list, of: Tensor, **settings) -> Tensor:
 FOUR, ASPECTS = labels(0, 0, 0, 1), labels([1, -1], [1, 2], [0, 2])
 TP = logs([0.75, 0.25], [0.5, 0.5], [0.9, 0.1]), labels(0, 1, -1)
 CORRELATED = [[0.6, 0.8], [-1.2, -1.6], [0.3, 0.4], [0.6, -0.8]]
-PAIRS = rows(E1, E2), rows(E1, E1)
+PAIRS = rows([*E1, 0.0], [*E2, 0.0]), rows([*E1, 0.0], [*E1, 0.0])  # more channels than rows
 
 ANSWERS = [
     # CE 1 and 2 ln 2; mean of -log p 5/3 ln 2 in both: 0.9 x 1.5 + 0.1 x 5/3 = 1.516667 ln 2
     Answer("LSR2", "utils/losses/lsr2.py", lambda: LSR2(0.1)(logs(*P), labels(0, 0, -1)), 1.516667 * LN2),
     Answer("LSR2 without smoothing", "utils/losses/lsr2.py", lambda: LSR2(0.0)(logs(*P), labels(0, 0, -1)), 1.5 * LN2),
+    Answer("LSR2 of (B, A, S)", "utils/losses/lsr2.py",
+           lambda: [LSR2(0.1)(logs(*P).unsqueeze(0), labels([0, 0, -1])), LSR2()(logs(*P), labels(-1, -1, -1))],
+           [1.516667 * LN2, 0.0]),
     Answer("the default smoothing of LSR2", "utils/losses/lsr2.py", lambda: LSR2().smoothing, 0.05),
     # 1 x 0.5^2 x 1 and 4 x 0.75^2 x 2 = 4.5 ln 2, over 2 cells
     Answer("FocalLoss", "utils/losses/focal.py",
@@ -193,7 +196,7 @@ ANSWERS = [
     Answer("DecorrelationLoss with past rows", "utils/losses/decorrelation.py", decorrelation_memory,
            {"values": [0.0, 1 / 3], "reaches": [False, True], "memory": [[0, 1.0, 0], [0, 0, 1.0]], "evaluation": True,
             "count": 2}),
-    Answer("MoCoLoss", "utils/losses/moco.py", moco, {"value": 0.895880, "reaches": [True, False], "count": 3}),
+    Answer("MoCoLoss", "utils/losses/moco.py", moco, {"value": 1.175688, "reaches": [True, False], "count": 3}),
     Answer("MoCoLoss's queue", "utils/losses/moco.py", moco_order,
            [[[[3, 1, 2], 1, 3], [[7, 5, 6], 1, 3]], [[1.0, 0.0]] * 3]),
     Answer("MoCoLoss before its queue has a key", "utils/losses/moco.py",

@@ -42,9 +42,9 @@ def mixed() -> dict:
 
 
 def not_mixed() -> list:
-    """Neither at alpha 0 nor of a single clip."""
+    """Neither at alpha 0 nor of a single clip; but two are."""
     two, one = (Batch(torch.arange(n), ["a"] * n, clips(*range(n))) for n in (2, 1))
-    return [mixup(two, 0, Fixed()).other_targets, mixup(one, 0.2, Fixed()).other_targets]
+    return [mixup(batch, alpha, Fixed()).other_targets for batch, alpha in ((two, 0), (one, 0.2), (two, 0.2))]
 
 
 def averaged() -> list:
@@ -134,6 +134,7 @@ ANSWERS = [
     # 0.2 x (2 - 1) / 4, 0.2 x 2 / 4
     Answer("ramp", WEIGHTS, lambda: schedule(ramp(0.2, 1, 4), 0.99, 1, 2, 3, 5, 9), [0.0, 0.0, 0.05, 0.1, 0.2, 0.2]),
     Answer("ramp of no length", WEIGHTS, lambda: schedule(ramp(0.2, 1, 0), 0.99, 1), [0.0, 0.2]),
+    Answer("ramp of half an epoch", WEIGHTS, lambda: schedule(ramp(0.2, 1, 0.5), 1.25, 2), [0.1, 0.2]),
     Answer("before", WEIGHTS, lambda: schedule(before(3), 0, 2.99, 3), [1.0, 1.0, 0.0]),
     Answer("from_epoch", WEIGHTS, lambda: schedule(from_epoch(3), 0, 2.99, 3), [0.0, 0.0, 1.0]),
     # 0.02 / 2, 1 / 2, then 0.5 (1 + cos(pi x 2/8)) and so on
@@ -145,7 +146,7 @@ ANSWERS = [
            [0.5, 1.0, 0.1, 0.01, 0.01]),
     Answer("mixup", "utils/mixup.py", mixed, {"face": [6.0, 14.0, 4.0], "context": [40.0, 50.0, 90.0],
                                              "targets": [0, 1, 2], "others": [1, 2, 0], "lam": 0.25}),
-    Answer("mixup where there is none", "utils/mixup.py", not_mixed, [None, None]),
+    Answer("mixup where there is none", "utils/mixup.py", not_mixed, [None, None, [1, 0]]),
     Answer("move_towards", "utils/averaging.py", averaged, [[1.2], [2.0], 5, False]),
     Answer("Meter", "utils/meter.py", metered, {"loss": 2.0, "rare": 7.0}),
     Answer("build_optimizer", "utils/optimizer.py", optimised,

@@ -24,10 +24,10 @@ Trial = Callable[[Bench], Iterator[Finding]]
 
 OF_CLIPS: tuple[Trial, ...] = (
     lambda bench: network.samples_are_apart(bench, bench.clips()), clips.streams_and_frames, clips.order_of_frames,
-    clips.momentum_side, clips.frozen_stands_still)
+    clips.momentum_side)
 OF_ALL: tuple[Trial, ...] = (
-    network.learned_once, network.everything_learns, steps.weights_over_training, steps.terms_reach, steps.steps_down,
-    values.settings_arrive, values.accuracy_is_of_targets)
+    network.learned_once, network.everything_learns, network.frozen_stands_still, steps.weights_over_training,
+    steps.terms_reach, steps.steps_down, values.settings_arrive, values.accuracy_is_of_targets)
 TRIALS: dict[str, tuple[Trial, ...]] = {
     "video": (*OF_CLIPS, prompts.compared_with_classes, prompts.contexts_reach_their_class,
               prompts.prompts_are_in_order, prompts.texts_are_clips_own, prompts.keys_are_features,

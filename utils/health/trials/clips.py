@@ -138,15 +138,3 @@ def momentum_side(bench: Bench) -> Iterator[Finding]:
                         "after_step of the network and utils/averaging.py")
     finally:
         restore(kept)
-
-
-def frozen_stands_still(bench: Bench) -> Iterator[Finding]:
-    """In training, what does not learn is in eval mode: its batch norms would drift, its dropout would blur."""
-    model = bench.model.train()
-    frozen = {"the text tower": getattr(model, "text_tower", None)}
-    if not getattr(bench.config.train, "lr_image_encoder", 1):
-        frozen |= {"the image tower": model.video.visual,
-                   "the momentum side's image tower": getattr(model.key_side, "visual", None)}
-    for name, module in frozen.items():
-        if module is not None and any(part.training for part in module.modules()):
-            yield fault("frozen", f"{name} does not learn, and is in train mode", "train() of the network")

@@ -77,3 +77,19 @@ def everything_learns(bench: Bench) -> Iterator[Finding]:
     if dead:
         yield fault("no-gradient", f"no gradient reaches {len(dead)} of {len(named)} weights that are to learn, e.g. "
                     f"{dead[0]}", "detach, no_grad and what the forward pass leaves out", level="warning")
+
+
+def frozen_stands_still(bench: Bench) -> Iterator[Finding]:
+    """In training, what does not learn is in eval mode: its batch norms would drift, its dropout would blur."""
+    model, train = bench.model.train(), bench.config.train
+    frozen = {"the text tower": getattr(model, "text_tower", None)}
+    if not getattr(train, "lr_image_encoder", 1):
+        frozen |= {"the image tower": model.video.visual,
+                   "the momentum side's image tower": getattr(model.key_side, "visual", None)}
+    if not getattr(train, "lr_encoder", 1):
+        frozen["the encoder"] = model.encoder
+    for name, module in frozen.items():
+        if module is not None and any(part.training for part in module.modules()):
+            yield fault("frozen", f"{name} does not learn, and is in train mode", "train() of the network")
+    if not all(part.training for name, part in model.named_children() if name in ("sentiments", "mentions", "head")):
+        yield fault("frozen", "the network's heads are in eval mode while training", "train() of the network")

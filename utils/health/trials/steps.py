@@ -85,11 +85,12 @@ def made_up(bench: Bench, count: int = 6) -> tuple[Output, Batch]:
         width = bench.config.loss.projection_width
         return Output(projection=leaf(count, width), key=leaf(count, width)), Batch(
             torch.arange(count, device=bench.device), ids)
-    width = bench.model.class_features()["handcrafted"].shape[1]
+    texts = bench.model.class_features()["handcrafted"].detach()  # (C, D), as alike as they are
+    width = texts.shape[1]
     keys = classes if bench.config.loss.moco_keys == "text" else count
     return Output(logits=leaf(count, classes, unit=False), embedding=leaf(count, width),
-                  text_features=leaf(classes, width), handcrafted=leaf(classes, width), key=leaf(keys, width)), Batch(
-        targets, ids)
+                  text_features=texts.roll(1, 0).requires_grad_(), handcrafted=texts.clone().requires_grad_(),
+                  key=leaf(keys, width)), Batch(targets, ids)
 
 
 def leaves(output: Output) -> dict[str, Tensor]:

@@ -1,0 +1,40 @@
+"""Known answers of the data room: right code has them all, and a changed function is named."""
+
+import numpy as np
+import pytest
+import torch
+
+import dataloaders.known_answers as room
+from dataloaders import crops, label_cells, lists, readers, reviews, sampling, text_dataloader
+from dataloaders.boxes import Boxes
+from dataloaders.order import Draw, Order
+
+
+def test_all_are_right_and_nothing_is_drawn():
+    state, numbers = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    assert room.known_answers() == []
+    assert torch.equal(torch.get_rng_state(), state) and np.random.get_state()[1].tolist() == numbers
+
+
+@pytest.mark.parametrize("target, name, value, wrong", [
+    (crops, "square", lambda x, y, side: (x, y, x + side, y + side), "face_region"),
+    (crops.cv2, "copyMakeBorder", lambda image, t, b, left, r, kind: np.pad(image, ((t, b), (left, r), (0, 0))),
+     "cut over the right edge"),
+    (crops, "resize", lambda image, width, height: image[:height, :width], "letterbox"),
+    (room, "tsn_indices", lambda frames, segments, duration, stream: list(range(segments * duration)), "tsn_indices"),
+    (sampling, "tsn_indices", lambda frames, segments, duration, stream: list(range(segments)), "window_indices"),
+    (Order, "_indices", lambda self, stream: self.visits[:-1], "Order, shuffled"),
+    (Order, "_draw", lambda self, epoch, index, seen: Draw(epoch, index, 0), "Order with repeats"),
+    (Boxes, "_boxes", lambda self, clip: next(iter(self.table.values())), "files"),
+    (readers.cv2, "cvtColor", lambda image, code: image, "files"),
+    (readers, "_numeric", lambda name: [name], "files"),
+    (lists, "label_base", lambda labels, classes: 0, "files"),
+    (room, "label_base", lambda labels, classes: 0, "label_base"),
+    (reviews, "NO_POLARITY", -1, "encode_labels"),
+    (label_cells, "CODES", {"1": "negative", "2": "positive", "3": "neutral"}, "cell_sentiment"),
+    (text_dataloader, "WIDTH", 16, "reviews of a batch"),
+    (room, "frame_number", lambda name: 0, "frame_number"),
+])
+def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
+    monkeypatch.setattr(target, name, value)
+    assert wrong in [finding.text.split(" gives ")[0] for finding in room.known_answers()]

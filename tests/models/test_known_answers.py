@@ -1,0 +1,32 @@
+"""Known answers of the networks' parts: right code has them all, and a changed one is named."""
+
+import pytest
+import torch
+
+import models.known_answers as room
+import models.temporal
+from models.adapter import Adapter
+from models.aspects import AspectAttention, PerAspectLinear
+
+
+def test_all_are_right_and_nothing_is_drawn():
+    state = torch.get_rng_state()
+    assert room.known_answers() == []
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("target, name, value, wrong", [
+    (models.temporal, "sinusoids", lambda length, width, device: torch.zeros(length, width),
+     "TemporalTransformer, attention"),
+    (room, "sinusoids", lambda length, width, device: torch.zeros(length, width), "sinusoids"),
+    (Adapter, "forward", lambda self, x: self.layers(x), "what starts silent"),
+    (AspectAttention, "forward", lambda self, hidden, mask: hidden.mean(dim=1, keepdim=True), "AspectAttention"),
+    (PerAspectLinear, "forward", lambda self, x: self.shared(x).expand(-1, 2, -1), "PerAspectLinear"),
+    (room, "mean_per_class", lambda features, per_class: features.unflatten(0, (per_class, -1)).mean(0),
+     "mean_per_class"),
+    (room, "_order", lambda words, context, length, position: list(range(length)), "the order of a prompt"),
+    (room, "in_chunks", lambda encoder, inputs, size: encoder(*inputs).detach(), "in_chunks"),
+])
+def test_a_changed_part_is_named(monkeypatch, target, name, value, wrong):
+    monkeypatch.setattr(target, name, value)
+    assert wrong in [finding.text.split(" gives ")[0] for finding in room.known_answers()]
