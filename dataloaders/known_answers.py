@@ -15,7 +15,7 @@ from dataloaders.boxes import Boxes
 from dataloaders.clips import frame_number
 from dataloaders.crops import crop_to, cut, face_region, letterbox, visible
 from dataloaders.label_cells import cell_sentiment, meaning, split_items
-from dataloaders.lists import label_base, read_lists, scan_folders
+from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders
 from dataloaders.order import Order, class_weights
 from dataloaders.readers import frame_files, read_clip
 from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
@@ -52,11 +52,12 @@ def of_files() -> dict:
 def _boxes(folder: Path) -> list:
     """Found by any spelling; of frames the nearest, the earlier of two; of a short name that two share, none."""
     (folder / "boxes.json").write_text(
-        '{"CAER\\\\train\\\\x\\\\1.avi": [1, 2, 3, 4], "train/y/2": {"f_3.jpg": [1, 1, 2, 2], "f_7.jpg": [5, 5, 6, 6]}, '
+        '{"CAER\\\\train\\\\x\\\\1.avi": [1, 2, 3, 4], '
+        '"train/y/2": {"f_3.jpg": [1, 1, 2, 2], "f_7.jpg": [5, 5, 6, 6]}, '
         '"p/z/z/3": [0, 0, 1, 1], "q/z/z/3": [0, 0, 2, 2]}')
     boxes = Boxes(folder / "boxes.json")
-    asked = (("CAER/train/x/1.avi", 0), ("train/x/1.mp4", 0), ("a/train/y/2.avi", 3), ("train/y/2", 5), ("train/y/2", 6),
-             ("z/z/3", 0), ("train/x/2", 0), ("test/x/1", 0))
+    asked = (("CAER/train/x/1.avi", 0), ("train/x/1.mp4", 0), ("a/train/y/2.avi", 3), ("train/y/2", 5),
+             ("train/y/2", 6), ("z/z/3", 0), ("train/x/2", 0), ("test/x/1", 0))
     return [*(boxes.get(*clip) for clip in asked), boxes.borrowed("train/y/2", 5), boxes.borrowed("train/y/2", 7)]
 
 
@@ -73,19 +74,27 @@ def _frames(folder: Path) -> list:
 
 
 def _lists(folder: Path) -> list:
-    """Labels that run from 1 to 3 become 0 to 2, the path may hold blanks; folders by name, whatever the case."""
+    """Labels that run from 1 to 3 become 0 to 2, the path may hold blanks; folders by name, whatever the case.
+    DAiSEE: one of two clips has a label, one of two labels a clip."""
     (folder / "list.txt").write_text("one two/x.avi 16 1\n\nb\\y.avi 5 2\nz 3 3\n")
     listed = read_lists({"train": folder / "list.txt"}, folder, CLASSES)["train"]
     for name in ("C/2.avi", "a/1.png", "a/no.txt"):
         (folder / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "set" / name).touch()
-    return [[[clip.id, clip.path.relative_to(folder).as_posix(), clip.label] for clip in listed],
+    for name in ("Train/1/10/10.AVI", "Train/1/11/11.avi"):
+        (folder / "DataSet" / name).parent.mkdir(parents=True)
+        (folder / "DataSet" / name).touch()
+    (folder / "labels.csv").write_text("ClipID,Boredom,Engagement ,x\n10.avi,0,3,0\n99.avi,1,2,0\n")
+    daisee, *unmatched = read_daisee(folder / "labels.csv", folder, "Engagement")
+    return [[[clip.id, clip.label] for clip in daisee], unmatched,
+            [[clip.id, clip.path.relative_to(folder).as_posix(), clip.label] for clip in listed],
             [[clip.id, clip.label] for clip in scan_folders(folder / "set", folder, CLASSES)]]
 
 
 def _table(folder: Path) -> list:
     """Both formats, as (aspect: sentiment) a row, and as numbers: positive, negative, neutral is their order."""
-    (folder / "long.csv").write_text("comment,n_star,label\ngood,5,{B#Positive};{A#Negative};\n\"so, so\",3,{A};{B#Neutral};\n")
+    (folder / "long.csv").write_text(
+        "comment,n_star,label\ngood,5,{B#Positive};{A#Negative};\n\"so, so\",3,{A};{B#Neutral};\n")
     (folder / "wide.csv").write_text("text,A,B\ngood one,2,1\nso so,0,3\n")
     found = []
     for name in ("long.csv", "wide.csv"):
@@ -114,7 +123,8 @@ def shuffles() -> list[bool]:
 
 def weighted() -> list:
     """Only what has a weight is drawn, as often as there are samples; about as often as weights say: 3/4 of 400."""
-    drawn = [draw.index for batch in Order(400, 50, 0, True, np.array([3.0, 1.0] + [0.0] * 398)).batches(0) for draw in batch]
+    order = Order(400, 50, 0, True, np.array([3.0, 1.0] + [0.0] * 398))
+    drawn = [draw.index for batch in order.batches(0) for draw in batch]
     return [len(drawn), set(drawn) == {0, 1}, 260 < drawn.count(0) < 340]
 
 
@@ -164,7 +174,8 @@ def counted() -> list:
     blank = np.zeros(3, bool)
     repeats = oversampled(targets, blank, 1.0)
     labels = count_labels(targets, blank, repeats, ["x", "y", "z"], ["p", "n"], by_class=True)
-    return [repeats, labels.counts, labels.unrated, labels.classes]
+    ten = oversampled(np.array([[0]] * 9 + [[1]]), np.zeros(10, bool), 0.5)  # sqrt(9 / 1)
+    return [repeats, labels.counts, labels.unrated, labels.classes, ten[-2:]]
 
 
 CROPS, ORDER, CELLS = "dataloaders/crops.py", "dataloaders/order.py", "dataloaders/label_cells.py"
@@ -176,7 +187,8 @@ ANSWERS = [
     # 0.5 x 80 around 40, 50
     Answer("face_region without a box", CROPS, lambda: face_region(None, 100, 80, 0.2, 0.5, "centre"),
            [[20.0, 30.0, 60.0, 70.0], "centre crop"]),
-    Answer("face_region with a box outside the frame", CROPS, lambda: face_region((90, 0, 99, 9), 100, 80, 0, 0.5, "full"),
+    Answer("face_region with a box outside the frame", CROPS,
+           lambda: face_region((90, 0, 99, 9), 100, 80, 0, 0.5, "full"),
            [[0, 0, 80, 100], "full frame"]),
     Answer("visible", CROPS, lambda: [visible(box, 100, 80) for box in ((79, 0, 90, 9), (80, 0, 90, 9), (0, 99, 9, 120),
                                                                        (0, -9, 9, 0), (-9, 0, 1, 9))],
@@ -195,16 +207,19 @@ ANSWERS = [
            [[0] * 4, [15, 35, 55, 75], [15, 35, 55, 75], [0] * 4]),
     Answer("letterbox of a high frame", CROPS, lambda: letterbox(ROWS + np.uint8(10), 4)[:, :, 0],
            [[0, v, v, 0] for v in (15, 35, 55, 75)]),
-    Answer("crop_to", CROPS, lambda: [crop_to(COLUMNS, (1.5, -3, 4.2, 2))[0, :, 0], crop_to(ROWS, (-1, 1.5, 9, 4.2)).shape],
+    Answer("crop_to", CROPS,
+           lambda: [crop_to(COLUMNS, (1.5, -3, 4.2, 2))[0, :, 0], crop_to(ROWS, (-1, 1.5, 9, 4.2)).shape],
            [[10, 20, 30, 40], [4, 4, 3]]),
     # Starts 0..18 in 3 parts of 19/3: their middles 3.2, 9.5, 15.8
     Answer("tsn_indices", "dataloaders/sampling.py", lambda: tsn_indices(20, 3, 2, None), [3, 4, 9, 10, 15, 16]),
     # The latest starts: below 6.3, 12.7, 19
-    Answer("tsn_indices, late", "dataloaders/sampling.py", lambda: tsn_indices(20, 3, 2, Late()), [6, 7, 12, 13, 18, 19]),
+    Answer("tsn_indices, late", "dataloaders/sampling.py",
+           lambda: tsn_indices(20, 3, 2, Late()), [6, 7, 12, 13, 18, 19]),
     Answer("tsn_indices of a short clip", "dataloaders/sampling.py", lambda: tsn_indices(3, 4, 1, None), [0, 1, 2, 2]),
     # The window's 10 frames start at 10 at the latest: halves end at 5 and 10
     Answer("window_indices", "dataloaders/sampling.py", lambda: window_indices(20, 0.5, 2, 1, Late()), [14, 19]),
-    Answer("a window of few frames", "dataloaders/sampling.py", lambda: window_indices(9, 0.1, 4, 1, Late()), [5, 6, 7, 8]),
+    Answer("a window of few frames", "dataloaders/sampling.py",
+           lambda: window_indices(9, 0.1, 4, 1, Late()), [5, 6, 7, 8]),
     Answer("Order, as listed", ORDER, lambda: visits(shuffle=False), [[0, 1, 2, 3, 4], [0] * 5, [2, 2, 1], 3]),
     Answer("Order, shuffled", ORDER, lambda: visits(shuffle=True), [[0, 1, 2, 3, 4], [0] * 5, [2, 2, 1], 3]),
     Answer("Order with repeats", ORDER, lambda: visits(shuffle=True, repeats=np.array([1, 2, 0, 3, 1])),
@@ -222,22 +237,27 @@ ANSWERS = [
                   [5.0, 5.0, 6.0, 6.0], None, None, None, True, False],
         "frames": [["1.png", "2.png", "10.png"], [1, 2, 10, 1],
                    [[0, 0, 255], [0, 255, 0], [255, 0, 0], [0, 0, 255]], [[255, 0, 0]] * 2],
-        "lists": [[["one two/x.avi", "one two/x.avi", 0], ["b/y.avi", "b/y.avi", 1], ["z", "z", 2]],
+        "lists": [[["DataSet/Train/1/10/10.AVI", 3]], [1, 1],
+                  [["one two/x.avi", "one two/x.avi", 0], ["b/y.avi", "b/y.avi", 1], ["z", "z", 2]],
                   [["set/C/2.avi", 2], ["set/a/1.png", 0]]],
         "reviews": [[["good", "so, so"], ["A", "B"], ["Positive", "Negative", "Neutral"], [[1, 0], [-2, 2]]],
                     [["good one", "so so"], ["A", "B"], ["positive", "negative", "neutral"], [[1, 0], [-1, 2]]]]}),
     Answer("frame_number", "dataloaders/clips.py",
-           lambda: [frame_number(name) for name in ("frame_028.jpg", "a1\\b2_c03.png", "x.mp4", "7")], [28, 3, None, 7]),
-    Answer("label_base", "dataloaders/lists.py", lambda: [label_base({0, 1, 2}, CLASSES), label_base({1, 2, 3}, CLASSES)],
+           lambda: [frame_number(name) for name in ("frame_028.jpg", "a1\\b2_c03.png", "x.mp4", "7")],
+           [28, 3, None, 7]),
+    Answer("label_base", "dataloaders/lists.py",
+           lambda: [label_base({0, 1, 2}, CLASSES), label_base({1, 2, 3}, CLASSES)],
            [0, 1]),
     Answer("meaning", CELLS, lambda: [meaning(word) for word in (" Tích  cực", "TIÊU CỰC", "Trung lập", "Meh")],
            ["positive", "negative", "neutral", "meh"]),
-    Answer("cell_sentiment", CELLS, lambda: [cell_sentiment(cell, "") for cell in ("1", "2.0", "3", "0", "", "-", " Neutral ")],
+    Answer("cell_sentiment", CELLS,
+           lambda: [cell_sentiment(cell, "") for cell in ("1", "2.0", "3", "0", "", "-", " Neutral ")],
            ["positive", "negative", "neutral", None, None, None, "Neutral"]),
     Answer("split_items", CELLS, lambda: split_items("{A#B#Positive};{C#D}; {E};", ""),
            [["A#B", "Positive"], ["C#D", None], ["E", None]]),
     Answer("encode_labels", "dataloaders/reviews.py",
-           lambda: encode_labels([Review("1", "", {"b": "Negative", "a": None})], ["a", "b", "c"], ["positive", "negative"], ""),
+           lambda: encode_labels([Review("1", "", {"b": "Negative", "a": None})], ["a", "b", "c"],
+                                 ["positive", "negative"], ""),
            [[-2, 1, -1]]),
     # xxx is the prefix; of 7 tokens and the ends 6 stay, the last of them the closing one
     Answer("reviews of a batch", "dataloaders/text_dataloader.py", collated,
@@ -246,7 +266,7 @@ ANSWERS = [
             [[1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 0, 0]], [[0, -1], [1, -1]], ["0", "1"]]),
     Answer("clips of a batch", "dataloaders/video.py", stacked, [[0, 1], [9, 8], [5, 6], ["0", "1"]]),
     Answer("labels counted", "dataloaders/text_dataloader.py", counted,
-           [[1, 3, 1], [3, 3, 1 + 3 + 2], ["y"], ["p", "n", "not mentioned"]]),
+           [[1, 3, 1], [3, 3, 1 + 3 + 2], ["y"], ["p", "n", "not mentioned"], [1, 3]]),
     Answer("Augmentation", "dataloaders/augment.py", augmented,
            [[0, 20, 40, 60], [60, 40, 20, 0], [0, 0, 20, 40], [5, 45, 85, 125], [0, 20, 127, 127]]),
 ]

@@ -33,7 +33,7 @@ def drawn_nowhere(make) -> nn.Module:
 def temporal(pool: str) -> Tensor:
     """Without layers and with an output layer of identity, on frames whose positions are taken off first.
 
-    cls reads the class token, the query itself: mean (0.5, 0.5) less the positions' mean, and the query (sqrt 2 ln 3, 0).
+    cls reads the class token, the query itself, (sqrt 2 ln 3, 0).
     attention: scores ln 3 and 0 weigh (1, 0) and (0, 1) by 3/4 and 1/4.
     """
     module = drawn_nowhere(lambda: TemporalTransformer(2, 1, 1, pool, 0.0)).eval()

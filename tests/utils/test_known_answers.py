@@ -83,7 +83,8 @@ def test_a_finding_says_what_where_and_what_to_do():
 
 
 @pytest.mark.parametrize("found, expected", [
-    (float("nan"), 1.0), ([1.0], [1.0, 1.0]), ({"a": 1.0}, {"b": 1.0}), (1.001, 1.0), (True, 2.0), ("1", 1), (None, 0.0),
+    (float("nan"), 1.0), ([1.0], [1.0, 1.0]), ({"a": 1.0}, {"b": 1.0}), (1.001, 1.0), (True, 2.0), ("1", 1),
+    (None, 0.0),
 ])
 def test_what_differs_is_wrong(found, expected):
     assert check([Answer("x", "y.py", lambda: found, expected)])

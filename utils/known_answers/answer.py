@@ -38,9 +38,10 @@ def _wrong(answer: Answer) -> Finding | None:
         found = f"{type(error).__name__}: {error}"
     if _agree(found, plain(answer.expected)):
         return None
-    return Finding("error", "known-answer", f"{answer.what} gives {_short(found)} on a known input, not "
-                   f"{_short(answer.expected)}", f"{answer.file} was changed; undo that, or correct the known answer if "
-                   "it is meant; --force trains all the same", example=answer.file)
+    return Finding("error", "known-answer",
+                   f"{answer.what} gives {_short(found)} on a known input, not {_short(answer.expected)}",
+                   f"{answer.file} was changed; undo that, or correct the known answer if it is meant; --force trains "
+                   "all the same", example=answer.file)
 
 
 def plain(value):

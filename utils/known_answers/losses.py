@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from utils.known_answers.answer import Answer, logs, reached, rows
 from utils.losses import (
@@ -104,8 +105,9 @@ def moco_queue() -> MoCoLoss:
 
 
 def moco() -> dict:
-    """Queue e1 of class 0, e2 of class 1. Query e1 of class 2 with key -e1: 0.5 / (0.5 + 2 + 1), ln 7. Query e1 of class
-    0 with key e1, where e1 in the queue is no negative: 2 / (2 + 1), ln 1.5. Mean 1.175688; -1 counts for nothing."""
+    """Queue e1 of class 0, e2 of class 1. Query e1 of class 2 with key -e1: 0.5 / (0.5 + 2 + 1), ln 7. Query e1 of
+    class 0 with key e1, where e1 in the queue is no negative: 2 / (2 + 1), ln 1.5. Mean 1.175688; -1 counts for
+    nothing."""
     queue, query, key = moco_queue(), rows(E1, E1, E2), rows([-1.0, 0.0], E1, E1)
     loss = queue(query, key, labels(2, 0, -1))
     return {"value": loss, "reaches": reached(loss, query, key), "count": queue.count}
@@ -145,13 +147,15 @@ ANSWERS = [
     Answer("FocalLoss, summed", "utils/losses/focal.py",
            lambda: FocalLoss(reduction="sum")(logs(*P), labels(0, 2, -1)), 0.5 * LN2),
     Answer("FocalLoss of (B, A, S), cell by cell", "utils/losses/focal.py",
-           lambda: FocalLoss(reduction="none")(logs(*P).unsqueeze(0), labels([0, 1, -1])), [[0.25 * LN2, 1.125 * LN2, 0]]),
-    Answer("FocalLoss without a label", "utils/losses/numerics.py", lambda: FocalLoss()(logs(*P), labels(-1, -1, -1)), 0.0),
+           lambda: FocalLoss(reduction="none")(logs(*P).unsqueeze(0), labels([0, 1, -1])),
+           [[0.25 * LN2, 1.125 * LN2, 0]]),
+    Answer("FocalLoss without a label", "utils/losses/numerics.py",
+           lambda: FocalLoss()(logs(*P), labels(-1, -1, -1)), 0.0),
     Answer("FocalLoss where all is right", "utils/losses/numerics.py", perfect_focal, [0.0, [[0.0, 0.0]]]),
     Answer("GHMCLoss", "utils/losses/ghm.py", ghm,
            {"first": 1.5 * LN2, "gradient": -0.25, "density": [0.0, 0.0, 0.25, 0.5], "second": 0.589638,
             "evaluation": 0.446287, "updates": [1, 0, 2, 2]}),
-    # A gradient norm of 1 is in the last bin; in evaluation an unseen bin has the batch's density, so weights 2 / (1 x 2)
+    # A norm of 1 is in the last bin; in evaluation an unseen bin has the batch's density, so weights 2 / (1 x 2)
     Answer("GHM-C's last bin", "utils/losses/ghm.py",
            lambda: count_per_bin(rows([0.0, 200.0]), labels(0), 4), [0.0, 0.0, 0.0, 1.0]),
     Answer("GHMCLoss before training", "utils/losses/ghm.py",
@@ -173,7 +177,8 @@ ANSWERS = [
     Answer("SupConLoss with a base weight", "utils/losses/supcon.py",
            lambda: supcon([E1, E1, E2], ASPECTS, base_weight=0.25), 0.670062),
     Answer("SupConLoss of one row", "utils/losses/supcon.py", lambda: supcon([E1], labels(0)), 0.0),
-    Answer("label_agreement", "utils/losses/supcon.py", lambda: label_agreement(labels([-2, -1], [-2, 2], [-1, -1], [-1, -1])),
+    Answer("label_agreement", "utils/losses/supcon.py",
+           lambda: label_agreement(labels([-2, -1], [-2, 2], [-1, -1], [-1, -1])),
            [[0.0, 0.5, 0, 0], [0.5, 0.0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]),
     # Views e1 e2 and e1 e1: 2 / 5 twice, 1 / 3, 1 / 5
     Answer("NTXentLoss", "utils/losses/ntxent.py", lambda: NTXentLoss(HALF)(*PAIRS),
@@ -185,8 +190,8 @@ ANSWERS = [
            lambda: MutualInformationLoss(HALF)(*PAIRS), (LN2 + (math.log(1.5) + LN3) / 2) / 2),
     Answer("the default temperature of MutualInformationLoss", "utils/losses/mutual_information.py",
            lambda: MutualInformationLoss().temperature, 0.07),
-    # At unit length x deviates by 0.3 -0.9 0.3 0.3 and y by 0.8 -0.8 0.8 -0.8: 0.24^2 / (0.27 x 0.64) = 1/3, the one pair
-    # of channels
+    # At unit length x deviates by 0.3 -0.9 0.3 0.3 and y by 0.8 -0.8 0.8 -0.8: 0.24^2 / (0.27 x 0.64) = 1/3, the one
+    # pair of channels
     Answer("DecorrelationLoss", "utils/losses/decorrelation.py", lambda: DecorrelationLoss()(rows(*CORRELATED)), 1 / 3),
     # With a third channel that is constant, 1 of 3 pairs
     Answer("DecorrelationLoss of three channels", "utils/losses/decorrelation.py",
@@ -210,7 +215,7 @@ ANSWERS = [
            lambda: UnifiedFocalLoss(0.25, 0.6, 0.75, asymmetric=True, rare=1)(*TP), 0.385599),
     # A third class that is absent changes no mean
     Answer("UnifiedFocalLoss with an absent class", "utils/losses/unified_focal.py",
-           lambda: UnifiedFocalLoss(0.25, 0.6, 0.75)(torch.nn.functional.pad(TP[0], (0, 1), value=-90.0), TP[1]), 0.421964),
+           lambda: UnifiedFocalLoss(0.25, 0.6, 0.75)(F.pad(TP[0], (0, 1), value=-90.0), TP[1]), 0.421964),
     Answer("inverse_frequency_alpha", "utils/losses/alpha.py",
            lambda: inverse_frequency_alpha([20000, 10000, 5000]), [0.583333, 1.166667, 2.333333]),
     Answer("class_counts", "utils/losses/alpha.py", lambda: class_counts(labels([0, 2], [2, -1]), 4), [1, 0, 2, 0]),

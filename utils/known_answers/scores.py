@@ -22,8 +22,8 @@ def clip_scores() -> list:
     said = torch.nn.functional.one_hot(torch.tensor([0, 0, 1, 1, 1, 0]), 4).float()
     found = score(said, torch.tensor([0, 0, 0, 1, 1, 2]), list("abcd"))
     blind, first = found["baselines"], found["per_class"]["a"]
-    return [found["war"], found["uar"], found["macro_f1"], found["confusion_matrix"], first["recall"], first["precision"],
-            blind["majority"]["war"], blind["majority"]["uar"], blind["majority"]["macro_f1"], blind["prior"]["war"],
+    return [found["war"], found["uar"], found["macro_f1"], found["confusion_matrix"],
+            first["recall"], first["precision"], *(blind["majority"][name] for name in ("war", "uar", "macro_f1")), blind["prior"]["war"],
             blind["prior"]["uar"], found["per_class"]["d"]["recall"]]
 
 
@@ -71,10 +71,12 @@ ANSWERS = [
            [4 / 6, 5 / 9, 0.488889, [[2, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], 2 / 3, 2 / 3,
             0.5, 1 / 3, 2 / 9, 0.388889, 1 / 3, None]),
     Answer("cross entropy of predictions", "utils/prediction.py",
-           lambda: Predictions(["1", "2"], torch.tensor([0, -1]), rows([0.0, 0.0], [9.0, 0.0])).cross_entropy, 0.693147),
+           lambda: Predictions(["1", "2"], torch.tensor([0, -1]), rows([0.0, 0.0], [9.0, 0.0])).cross_entropy,
+           0.693147),
     Answer("review scores", "utils/tasks/review_metrics.py", review_scores,
            [6 / 7, 5 / 6, 2 / 5, 1 / 3, 1 / 2, 1 / 3, [[1, 0], [1, 0]], [[1, 1], [0, 0]], 3]),
-    Answer("review baselines", "utils/tasks/review_metrics.py", blind_scores, [6 / 7, 5 / 6, 1 / 2, 1 / 3, 1 / 2, 1 / 3]),
+    Answer("review baselines", "utils/tasks/review_metrics.py", blind_scores,
+           [6 / 7, 5 / 6, 1 / 2, 1 / 3, 1 / 2, 1 / 3]),
     Answer("what is said of a review", "utils/tasks/reviews.py", reader_says,
            [[[-1, 0, -2]], 0.5, (0.313262 + 1.313262) / 2]),
     Answer("knn", "utils/probe.py", nearest, [[[0.996712, 0.003288]], [0.0, 1.0]]),

@@ -104,7 +104,8 @@ def seen(*, frame: Tensor | None = None, **drawn) -> Tensor:
 
 
 COLOURED = torch.tensor([100, 50, 200]).view(3, 1, 1).expand(3, 4, 4)  # luma 0.299 x 100 + 0.587 x 50 + 22.8 = 82.05
-DOT = torch.zeros(3, 4, 4).index_put_((torch.arange(3), torch.tensor([1] * 3), torch.tensor([1] * 3)), torch.tensor(255.0))
+DOT = 255 * torch.nn.functional.pad(torch.ones(3, 1, 1), (1, 2, 1, 2))
+REDDISH = torch.tensor([100, 40, 40]).view(3, 1, 1).expand(3, 4, 4)
 
 
 def pairs() -> list:
@@ -175,7 +176,7 @@ ANSWERS = [
     # Half a turn negates I = 0.5959 x 60 = 35.75 and Q = 0.2115 x 60 = 12.69 of luma 17.94 + 40: red loses
     # 2 x (0.9563 I + 0.6210 Q) = 84.1, green gains 2 x (0.2721 I + 0.6474 Q) = 35.9, blue 2 x (1.1070 I - 1.7046 Q)
     Answer("a view of the opposite hue", "utils/views.py",
-           lambda: seen(frame=torch.tensor([100, 40, 40]).view(3, 1, 1).expand(3, 4, 4), hue=0.5)[:, 0, 0], [16, 76, 76]),
+           lambda: seen(frame=REDDISH, hue=0.5)[:, 0, 0], [16, 76, 76]),
     # Kernel 0.274 0.452 0.274: 255 x 0.452^2
     Answer("a blurred view", "utils/views.py", lambda: seen(frame=DOT, sigma=1.0)[0, 1, 1], 52),
     Answer("view_pairs", "utils/views.py", pairs, [[[0.0, 30.0], [60.0, 90.0]], [[120.0, 150.0], [180.0, 210.0]]]),

@@ -59,7 +59,8 @@ def state(trainer: Trainer) -> list:
     model = trainer.model.train()
     tensors = [*model.state_dict().values(), *trainer.objective.state_dict().values(), torch.get_rng_state()]
     return [[value.tolist() for value in tensors], [part.training for part in model.modules()],
-            [(p.grad, p.requires_grad) for p in model.parameters()], random.getstate(), np.random.get_state()[1].tolist()]
+            [(p.grad, p.requires_grad) for p in model.parameters()], random.getstate(),
+            np.random.get_state()[1].tolist()]
 
 
 CLEAN = [
@@ -185,7 +186,8 @@ FAULTS = {
         batch.targets, batch.ids, batch.face[:, :1].expand_as(batch.face), batch.context))],
     "mixup": [("video", utils.tasks.clips, "mixup", lambda batch, alpha, stream: batch),
               ("video", utils.tasks.clips, "mixup", lambda batch, alpha, stream: (
-                  mixed := utils.mixup.mixup(batch, alpha, stream)) and setattr(mixed, "context", batch.context) or mixed)],
+                  mixed := utils.mixup.mixup(batch, alpha, stream))
+                  and setattr(mixed, "context", batch.context) or mixed)],
     "token-dropout": [("text --token-dropout 0.3", Reviews, "prepare", lambda self, batch, stream: batch)],
     "terms": [("video", *weights_of("mi", 0.0))],
     "weights": [("video", *weights_of("moco", 0.5)), ("text", *weights_of("con", 0.5))],
@@ -208,7 +210,8 @@ FAULTS = {
     "ldl-targets": [("video", utils.objective.video, "solve_target_temperature", lambda features, mass: 1.0)],
     "accuracy": [("video", utils.tasks.clips.Clips, "accuracy", lambda self, output, batch: (
         output.logits.argmax(-1) == batch.targets).float().mean())],
-    "padding": [("text --pooling mean", ReviewReader, "_pool", lambda self, hidden, mask: hidden.mean(1, keepdim=True))],
+    "padding": [("text --pooling mean", ReviewReader, "_pool", lambda self, hidden, mask: hidden.mean(
+        1, keepdim=True))],
     "pooling": [("text --pooling mean", ReviewReader, "_pool", lambda self, hidden, mask: hidden[:, :1])],
     "token-ignored": [("text", ReviewReader, "forward", lambda self, batch: FORWARD[ReviewReader](self, batch.__class__(
         batch.targets, batch.ids, tokens=batch.tokens[:, :1], mask=batch.mask[:, :1])))],

@@ -18,7 +18,8 @@ def pairs_of_views(bench: Bench) -> Iterator[Finding]:
     """Where both views of each clip are one picture, both sides say the same of it, and of each clip another thing."""
     clips = bench.clips(count=4)
     twice = replace(clips, face=_pair(clips.face, clips.face), context=_pair(clips.context, clips.context))
-    turned = replace(clips, face=_pair(clips.face, _flip(clips.face)), context=_pair(clips.context, _flip(clips.context)))
+    turned = replace(clips, face=_pair(clips.face, _flip(clips.face)),
+                     context=_pair(clips.context, _flip(clips.context)))
     with bench.awake(), bench.changed(*bench.model.state_dict().values()):
         bench.model.meet_keys()
         alike, different = _projected(bench, twice), _projected(bench, turned)
