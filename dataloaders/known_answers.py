@@ -15,7 +15,7 @@ from dataloaders.boxes import Boxes
 from dataloaders.clips import frame_number
 from dataloaders.crops import crop_to, cut, face_region, letterbox, visible
 from dataloaders.label_cells import cell_sentiment, meaning, split_items
-from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders
+from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders, scan_unlabelled
 from dataloaders.order import Order, class_weights
 from dataloaders.readers import frame_files, read_clip
 from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
@@ -88,7 +88,8 @@ def _lists(folder: Path) -> list:
     daisee, *unmatched = read_daisee(folder / "labels.csv", folder, "Engagement")
     return [[[clip.id, clip.label] for clip in daisee], unmatched,
             [[clip.id, clip.path.relative_to(folder).as_posix(), clip.label] for clip in listed],
-            [[clip.id, clip.label] for clip in scan_folders(folder / "set", folder, CLASSES)]]
+            [[clip.id, clip.label] for clip in scan_folders(folder / "set", folder, CLASSES)],
+            [[clip.id, clip.label] for clip in scan_unlabelled(folder / "set")]]
 
 
 def _table(folder: Path) -> list:
@@ -203,6 +204,10 @@ ANSWERS = [
            lambda: [cut(ROWS, region, 4)[:, 1, 0] for region in ((0, -2, 4, 2), (0, 6, 4, 10))],
            [[0, 0, 0, 10], [60, 70, 70, 70]]),
     # 4 x 8 pixels become 2 x 4 in the middle two rows
+    # Four of six rows lie below the frame; one row above, and a column on each side
+    Answer("cut over the bottom", CROPS,
+           lambda: [cut(ROWS, (0, 6, 4, 12), 6)[:, 1, 0], cut(ROWS, (-1, -1, 5, 5), 6)[:, 3, 0]],
+           [[60, 70, 70, 70, 70, 70], [0, 0, 10, 20, 30, 40]]),
     Answer("letterbox", CROPS, lambda: letterbox(COLUMNS + np.uint8(10), 4)[:, :, 0],
            [[0] * 4, [15, 35, 55, 75], [15, 35, 55, 75], [0] * 4]),
     Answer("letterbox of a high frame", CROPS, lambda: letterbox(ROWS + np.uint8(10), 4)[:, :, 0],
@@ -239,7 +244,8 @@ ANSWERS = [
                    [[0, 0, 255], [0, 255, 0], [255, 0, 0], [0, 0, 255]], [[255, 0, 0]] * 2],
         "lists": [[["DataSet/Train/1/10/10.AVI", 3]], [1, 1],
                   [["one two/x.avi", "one two/x.avi", 0], ["b/y.avi", "b/y.avi", 1], ["z", "z", 2]],
-                  [["set/C/2.avi", 2], ["set/a/1.png", 0]]],
+                  [["set/C/2.avi", 2], ["set/a/1.png", 0]],
+                  [["C/2.avi", 0], ["a/1.png", 1]]],
         "reviews": [[["good", "so, so"], ["A", "B"], ["Positive", "Negative", "Neutral"], [[1, 0], [-2, 2]]],
                     [["good one", "so so"], ["A", "B"], ["positive", "negative", "neutral"], [[1, 0], [-1, 2]]]]}),
     Answer("frame_number", "dataloaders/clips.py",
@@ -253,7 +259,7 @@ ANSWERS = [
     Answer("cell_sentiment", CELLS,
            lambda: [cell_sentiment(cell, "") for cell in ("1", "2.0", "3", "0", "", "-", " Neutral ")],
            ["positive", "negative", "neutral", None, None, None, "Neutral"]),
-    Answer("split_items", CELLS, lambda: split_items("{A#B#Positive};{C#D}; {E};", ""),
+    Answer("split_items", CELLS, lambda: split_items("{A#B# Positive };{ C#D}; {E};", ""),
            [["A#B", "Positive"], ["C#D", None], ["E", None]]),
     Answer("encode_labels", "dataloaders/reviews.py",
            lambda: encode_labels([Review("1", "", {"b": "Negative", "a": None})], ["a", "b", "c"],

@@ -137,8 +137,8 @@ ANSWERS = [
     Answer("LSR2", "utils/losses/lsr2.py", lambda: LSR2(0.1)(logs(*P), labels(0, 0, -1)), 1.516667 * LN2),
     Answer("LSR2 without smoothing", "utils/losses/lsr2.py", lambda: LSR2(0.0)(logs(*P), labels(0, 0, -1)), 1.5 * LN2),
     Answer("LSR2 of (B, A, S)", "utils/losses/lsr2.py",
-           lambda: [LSR2(0.1)(logs(*P).unsqueeze(0), labels([0, 0, -1])), LSR2()(logs(*P), labels(-1, -1, -1))],
-           [1.516667 * LN2, 0.0]),
+           lambda: [LSR2(0.1)(logs(*P).unsqueeze(0), labels([0, 0, -1])), LSR2()(logs(*P), labels(-1, -1, -1)),
+                    LSR2(0.0)(logs(P[0]), labels(0))], [1.516667 * LN2, 0.0, LN2]),
     Answer("the default smoothing of LSR2", "utils/losses/lsr2.py", lambda: LSR2().smoothing, 0.05),
     # 1 x 0.5^2 x 1 and 4 x 0.75^2 x 2 = 4.5 ln 2, over 2 cells
     Answer("FocalLoss", "utils/losses/focal.py",
@@ -160,6 +160,9 @@ ANSWERS = [
            lambda: count_per_bin(rows([0.0, 200.0]), labels(0), 4), [0.0, 0.0, 0.0, 1.0]),
     Answer("GHMCLoss before training", "utils/losses/ghm.py",
            lambda: GHMCLoss().eval()(logs(P[0], P[1]), labels(0, 0)), 1.5 * LN2),
+    # 1/2 and 1/4 of two aspects, in two bins: 1 and 2 ln 2 as they are
+    Answer("GHMCLoss of (B, A, S)", "utils/losses/ghm.py",
+           lambda: GHMCLoss(4)(logs([0.5, 0.25, 0.25], [0.25, 0.5, 0.25]).unsqueeze(0), labels([0, 0])), 1.5 * LN2),
     Answer("gradient_norm_stats", "utils/losses/ghm.py",
            lambda: gradient_norm_stats(logs(*P), labels(0, 0, -1), 2),
            {"min": 0.5, "mean": 0.625, "max": 0.75, "bin_00": 0.0, "bin_01": 1.0}),
