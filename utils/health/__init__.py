@@ -1,12 +1,13 @@
 """The watch over a training: whatever fails without a word is named at the end of the epoch in which it does."""
 
-import json
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
 
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.findings import Finding, errors, tell
 from utils.health.answers import Answers
 from utils.health.features import ClassTexts, Embeddings
@@ -18,9 +19,12 @@ from utils.health.targets import Phantom, Targets
 from utils.health.updates import Gradients, Movement, Rates
 from utils.health.watch import Step, Watch, Watched
 from utils.prediction import Predictions
+from utils.results import write_json
 from utils.structures import Batch
 
 __all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
+
+log = logging.getLogger("camxuc")
 
 WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings, Gradients,
                                     Movement, Rates, Answers)
@@ -29,13 +33,19 @@ LOOKS, EVERY = 2, 64  # the first steps of an epoch, and then one in so many, at
 
 
 class Health:
-    """All watches, called by the Trainer. `seconds` is the time that they have taken."""
+    """All watches, called by the Trainer. `seconds` is the time that they have taken.
+
+    A watch that fails is dropped, and a finding says so: it must not end a training.
+    """
 
     def __init__(self, watched: Watched, run_dir: Path, watches: tuple[type[Watch], ...]):
-        self.watches = {kind.__name__: kind(watched) for kind in watches}
         self.path, self.forced = run_dir / "health.json", watched.config.train.force
         self.found: list[dict] = []  # the epoch of each finding, and the finding
+        self.failed: dict[str, str] = {}  # watches that were dropped since the last epoch, and why
         self.seconds = 0.0
+        self.watches: dict[str, Watch] = {}
+        for kind in watches:
+            self._guarded(kind.__name__, lambda kind=kind: self.watches.update({kind.__name__: kind(watched)}))
 
     def loaded(self, batch: Batch) -> None:
         self._call("loaded", batch)
@@ -56,22 +66,38 @@ class Health:
     def evaluated(self, split: str, predictions: Predictions) -> None:
         self._call("evaluated", split, predictions)
 
-    def _call(self, hook: str, *values) -> None:
+    def _call(self, hook: str, *values) -> list[Finding]:
         started = time.perf_counter()
-        for watch in self.watches.values():
-            getattr(watch, hook)(*values)
+        findings = [finding for name, watch in list(self.watches.items())
+                    for finding in self._guarded(name, lambda of=watch: getattr(of, hook)(*values))]
         self.seconds += time.perf_counter() - started
+        return findings
+
+    def _guarded(self, name: str, call: Callable) -> list[Finding]:
+        try:
+            return list(call() or ())
+        except UserError:
+            raise
+        except Exception as error:
+            log.debug("the watch %s failed", name, exc_info=True)
+            self.watches.pop(name, None)
+            self.failed[name] = f"{type(error).__name__}: {first_line(error)}"
+            return []
 
     def close(self, epoch: int, row: dict) -> list[Finding]:
         """What the epoch has shown; its figures are added to the row."""
-        findings = [finding for watch in self.watches.values() for finding in watch.close(epoch, row)]
-        self._keep(findings, epoch, f"epoch {epoch}")
-        return findings
+        return self._keep(self._call("close", epoch, row), epoch, f"epoch {epoch}")
 
-    def _keep(self, findings: list[Finding], epoch: int, where: str) -> None:
+    def _keep(self, findings: list[Finding], epoch: int, where: str) -> list[Finding]:
+        findings = findings + [
+            Finding("warning", "watch-failed", f"the watch {name} has failed and says nothing from here on: {why}",
+                    "training is as it would be without it; report this", example=name)
+            for name, why in self.failed.items()]
+        self.failed = {}
         self.found += [{"epoch": epoch, **finding.as_dict()} for finding in findings]
-        self.path.write_text(json.dumps(self.found, indent=2, ensure_ascii=False) + "\n")
+        write_json(self.found, self.path)
         tell(findings, where)
+        return findings
 
     def conclude(self, best: dict, score: float) -> None:
         """The weights that are kept have been evaluated again, and scored on validation.
@@ -79,7 +105,7 @@ class Health:
         Raises:
             UserError: as `stop_on_errors`.
         """
-        findings = [finding for watch in self.watches.values() for finding in watch.of_evaluation()]
+        findings = self._call("of_evaluation")
         if abs(score - best["score"]) > SAME:
             findings.append(Finding("error", "not-the-best-weights", f"the weights that were kept score {score:.4f} on "
                                     f"validation, and {best['score']:.4f} when they were, in epoch {best['epoch']}",
@@ -96,9 +122,12 @@ class Health:
             raise UserError(f"stopped: {wrong[0]}. The log has the rest; --force goes on all the same")
 
     def state_dict(self) -> dict:
-        return {"found": self.found, **{name: dict(watch.seen) for name, watch in self.watches.items()}}
+        seen = {name: dict(watch.seen) for name, watch in self.watches.items()}
+        return {"found": list(self.found), "failed": dict(self.failed), "seen": seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.found = list(state["found"])
+        self.found, self.failed = list(state["found"]), dict(state["failed"])
+        # One that has been dropped, or was not there, does not know how the epoch began.
+        self.watches = {name: watch for name, watch in self.watches.items() if name in state["seen"]}
         for name, watch in self.watches.items():
-            watch.seen = dict(state[name])
+            watch.seen = dict(state["seen"][name])

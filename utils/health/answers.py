@@ -31,9 +31,13 @@ class Answers(Watch):
         said, hits, truth = (self.seen.pop(name) for name in ("said", "hits", "truth"))
         present = truth > 0
         recalls = (hits / truth.clamp(min=1))[present]
+        if epoch > self.config.train.warmup_epochs:
+            yield from self._one_class(said, present)
+            yield from self._never_found((truth >= LEAST) & (hits == 0))
+        # Where training fills in what is not mentioned, its accuracy is of other cells.
+        if getattr(self.config.loss, "unmentioned", "ignore") != "ignore" or "accuracy" not in row:
+            return
         row["health_gap"] = gap = row["accuracy"] - float(hits.sum() / truth.sum().clamp(min=1))
-        yield from self._one_class(said, present)
-        yield from self._never_found((truth >= LEAST) & (hits == 0))
         chance = 1 / max(int(present.sum()), 1)
         if gap > GAP and float(recalls.mean()) < 1.25 * chance and int(truth.sum()) >= LEAST * len(truth):
             yield Finding("warning", "nothing-carries-over", f"training accuracy is {row['accuracy']:.1%}, and on validation "
@@ -43,7 +47,7 @@ class Answers(Watch):
     def _one_class(self, said: Tensor, present: Tensor) -> Iterator[Finding]:
         alone = bool((said > 0).sum() == 1) and int(present.sum()) > 1
         self.seen["alone"] = self.seen.get("alone", 0) + 1 if alone else 0
-        if self.seen["alone"] >= PATIENCE:
+        if _is_due(self.seen["alone"]):
             name = self.watched.labels.classes[int(said.argmax())]
             yield Finding("warning", "one-class-only", f"all validation samples have been called {name} for "
                           f"{self.seen['alone']} epochs", "raise the learning rate, or see whether the input tells "
@@ -52,8 +56,13 @@ class Answers(Watch):
     def _never_found(self, lost: Tensor) -> Iterator[Finding]:
         epochs = self.seen.get("epochs_lost", torch.zeros(len(lost), dtype=torch.int64))
         self.seen["epochs_lost"] = epochs = torch.where(lost, epochs + 1, 0)
-        names = [name for name, times in zip(self.watched.labels.classes, epochs.tolist()) if times >= PATIENCE]
-        if names and len(names) < len(lost) - 1:  # else one-class-only says it
-            yield Finding("warning", "class-never-found", f"for {PATIENCE} epochs no validation sample of "
-                          f"{', '.join(names)} was recognised", "--use-weighted-sampler, or more samples of it",
+        names = [name for name, times in zip(self.watched.labels.classes, epochs.tolist()) if _is_due(times)]
+        if names and not self.seen["alone"]:  # else one-class-only says it
+            yield Finding("warning", "class-never-found", f"for {PATIENCE} epochs and more no validation sample of "
+                          f"{', '.join(names)} was recognised", "weigh or draw it more, or get more samples of it",
                           **of_some(names))
+
+
+def _is_due(epochs: int) -> bool:
+    """It is said after PATIENCE epochs, and after as many more."""
+    return epochs > 0 and epochs % PATIENCE == 0

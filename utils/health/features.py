@@ -52,26 +52,25 @@ class ClassTexts(Watch):
     def forward(self, step: Step) -> None:
         if step.output.text_features is not None:
             self.seen["texts"] = step.output.text_features.detach().float()  # (C, D)
-            if "first" not in self.seen:
-                self.seen["first"] = _nearest(self.seen["texts"])
+            self.seen.setdefault("first", self.seen["texts"])
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         if (texts := self.seen.pop("texts", None)) is None:
             return
-        distance = _nearest(texts)
+        distance, first = float(_nearest(texts).min()), float(_nearest(self.seen["first"]).min())
         unit = F.normalize(texts, dim=-1)
         cosines = (unit @ unit.T)[~torch.eye(len(texts), dtype=torch.bool, device=texts.device)]
         row["health_text_cosine"] = float(cosines.mean())
-        if float(distance.min()) < FALLEN * float(self.seen["first"].min()) or float(distance.min()) < 1e-5:
-            first, second = _names(unit, self.watched.labels.classes)
-            yield Finding("error", "class-texts-collapsed", f"the learned text features of {first} and {second} have "
+        if distance < max(FALLEN * first, 1e-5):
+            one, other = _names(unit, self.watched.labels.classes)
+            yield Finding("error", "class-texts-collapsed", f"the learned text features of {one} and {other} have "
                           "fallen together: no clip can be told to be one and not the other",
-                          "lower --lr-prompt-learner, or see what pulls them together", example=f"{first}, {second}")
+                          "lower --lr-prompt-learner, or see what pulls them together", example=f"{one}, {other}")
 
 
 def _nearest(texts: Tensor) -> Tensor:
     """Each class's distance to the nearest other, (C,)."""
-    unit = F.normalize(texts.double(), dim=-1)
+    unit = F.normalize(texts.cpu().double(), dim=-1)  # on the CPU: MPS has no float64
     return torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf).amin(dim=-1)
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from utils.config import Config
@@ -33,14 +32,13 @@ def _weighs(step: Step, name: str) -> bool:
     return bool(step.report.weights.get(name))
 
 
-def note(name: str, flag: str, text: str) -> Feature:
+def note(name: str, flag: str, text: str, least: int) -> Feature:
     """What the loader counts."""
-    return Feature(name, flag, lambda step: step.loaded.notes[text] > 0)
+    return Feature(name, flag, lambda step: step.loaded.notes[text] > 0, least=least)
 
 
 def _mixed(step: Step) -> bool:
-    blended = step.batch.face is not step.loaded.face and step.batch.face.is_floating_point()
-    return blended and step.batch.other_targets is not None and 0 < step.batch.lam < 1
+    return step.batch.other_targets is not None and step.batch.face.is_floating_point()
 
 
 def _views_differ(step: Step) -> Tensor | bool:
@@ -66,22 +64,24 @@ def of_video(config: Config) -> Iterator[Feature]:
 
 
 def of_clips(data) -> Iterator[Feature]:
+    least = 3 + 300 // data.batch_size  # few clips may have a box
     if data.bounding_box_face:
-        yield note("face boxes", "--bounding-box-face", "face: face box")
+        yield note("face boxes", "--bounding-box-face", "face: face box", least)
     if data.crop_body and data.streams == "both":
-        yield note("body boxes", "--crop-body", "context: body box")
+        yield note("body boxes", "--crop-body", "context: body box", least)
 
 
 def of_text(config: Config) -> Iterator[Feature]:
-    loss = config.loss
+    loss, size = config.loss, config.data.batch_size
     if loss.classification_weight:
-        yield term("cls", "--classification-weight")
-    if loss.contrastive_weight:
-        yield term("con", "--contrastive-weight", least=50)  # 0 where no two reviews of a batch agree
+        yield term("cls", "--classification-weight", least=8)  # 0 where no review of a batch has a sentiment
+    if loss.contrastive_weight:  # 0 where no two reviews of a batch agree
+        yield term("con", "--contrastive-weight", least=50 + 4000 // (size * size))
     if loss.unmentioned == "ignore":
         yield term("mention", "--mention-weight")
     if config.train.token_dropout:
-        yield Feature("token dropout", "--token-dropout", lambda step: step.batch.mask.sum() < step.loaded.mask.sum())
+        yield Feature("token dropout", "--token-dropout", lambda step: step.batch.mask.sum() < step.loaded.mask.sum(),
+                      least=3 + int(20 / (config.train.token_dropout * size)))  # reviews may be of a token or two
 
 
 def of_simclr(config: Config) -> Iterator[Feature]:
@@ -105,9 +105,7 @@ class Idle(Watch):
         for feature in self.features:
             start, end = feature.window
             if start < step.epoch < end and len(step.batch) > 1:
-                acts = feature.acts(step)
-                acts = acts if isinstance(acts, Tensor) else torch.tensor(float(acts))
-                add(self.seen, **{f"open {feature.name}": 1.0, f"acts {feature.name}": acts})
+                add(self.seen, **{f"open {feature.name}": 1.0, f"acts {feature.name}": feature.acts(step)})
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         for feature in self.features:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from utils.findings import Finding
@@ -9,7 +10,8 @@ from utils.health.watch import Step, Watch, Watched, add, taken
 from utils.losses import GHMCLoss, MoCoLoss
 
 ONE_BIN = 0.98  # share of the cells
-STALE = 0.5
+STALE = 0.5  # of the way from a key to what is at right angles to it
+LEAST = 3  # steps
 
 
 def losses(watched: Watched, kind: type) -> list:
@@ -21,27 +23,26 @@ class Queue(Watch):
 
     def __init__(self, watched: Watched):
         super().__init__(watched)
-        self.queues = losses(watched, MoCoLoss)
+        self.queue = next(iter(losses(watched, MoCoLoss)), None)
+        self.of_texts = getattr(self.config.loss, "moco_keys", "") == "text"
 
     def before(self, number: int, steps: int, looking: bool) -> None:
-        for queue in self.queues:
-            if "start" not in self.seen:
-                self.seen["start"] = [int(queue.count), int(queue.pointer)]
-                self.seen["put"] = 0
+        if self.queue is not None and "start" not in self.seen:
+            self.seen["start"] = torch.stack((self.queue.count, self.queue.pointer))
 
     def forward(self, step: Step) -> None:
-        for queue in self.queues:
-            self.seen["put"] += len(step.batch)
-            same = (step.batch.targets[:, None] == queue.queue_labels).float().mean() * queue.queue_size / queue.count
-            add(self.seen, steps=1, same=same)
-            if step.output.key is not None:
-                self.seen["key"] = step.output.key.detach().float()
+        if (queue := self.queue) is not None:
+            same = (step.batch.targets[:, None] == queue.queue_labels).float().mean()  # -1 where nothing has been put
+            same = same * queue.queue_size / queue.count.clamp(min=1)
+            add(self.seen, steps=1, same=same, put=min(len(step.batch), queue.queue_size))
+            if self.of_texts:
+                self.seen["key"] = step.output.key.detach().float()  # (C, D)
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
-        start, put, steps = self.seen.pop("start", None), self.seen.pop("put", 0), taken(self.seen, "steps")
+        start, put, steps = self.seen.pop("start", None), int(taken(self.seen, "put")), taken(self.seen, "steps")
         if not put:
             return
-        queue, (count, pointer) = self.queues[0], start
+        queue, (count, pointer) = self.queue, start.tolist()
         size, held = queue.queue_size, int(queue.count)
         row |= {"health_queue_same_class": taken(self.seen, "same") / steps, "health_queue_age": held * steps / put}
         if held != min(count + put, size) or int(queue.pointer) != (pointer + put) % size:
@@ -56,9 +57,9 @@ class Queue(Watch):
     def _stale(self, keys: Tensor, labels: Tensor, row: dict) -> Iterator[Finding]:
         """How far the keys of texts have moved since they were put in."""
         now = self.seen.pop("key", None)
-        if now is None or not len(keys) or getattr(self.config.loss, "moco_keys", "") != "text":
+        if now is None or not len(keys):
             return
-        row["health_queue_drift"] = drift = 1 - float((keys * now[labels]).sum(dim=-1).mean())
+        row["health_queue_drift"] = drift = 1 - float((keys * now.to(keys.device)[labels]).sum(dim=-1).mean())
         if drift > STALE:
             yield Finding("warning", "queue-stale", f"the keys in MoCo's queue have a cosine of {1 - drift:.2f} with what "
                           "the momentum encoder says of the same classes now", "raise --moco-m, or shorten --moco-k")
@@ -73,7 +74,8 @@ class Bins(Watch):
 
     def before(self, number: int, steps: int, looking: bool) -> None:
         for loss in self.losses:
-            self.seen.setdefault("updates", int(loss.updates.sum()))
+            if "updates" not in self.seen:
+                self.seen["updates"] = loss.updates.sum()
 
     def forward(self, step: Step) -> None:
         for name, share in step.report.stats.items():
@@ -85,10 +87,11 @@ class Bins(Watch):
         steps, before = taken(self.seen, "steps"), self.seen.pop("updates", None)
         shares = {name: taken(self.seen, name) / steps for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
         for loss in self.losses:
-            if int(loss.updates.sum()) == before:
+            if steps >= LEAST and int(loss.updates.sum()) == int(before):
                 yield Finding("error", "bins-stand-still", "GHM-C's bins were not updated in this epoch",
                               "the loss must be in training mode while it trains")
         if shares and max(shares.values()) > ONE_BIN:
             name = max(shares, key=shares.get)
-            yield Finding("warning", "one-bin", f"{shares[name]:.1%} of the cells are in GHM-C's bin {int(name[-2:])} of "
-                          f"{len(shares)}: all weights are then alike", "see the range of the gradient norm")
+            # All cells are alike at the start, and where nearly all is learned.
+            yield Finding("note", "one-bin", f"{shares[name]:.1%} of the cells are in GHM-C's bin {int(name[-2:])} of "
+                          f"{len(shares)}: all weights are then alike")

@@ -11,7 +11,7 @@ from utils.prediction import Predictions
 from utils.structures import Batch
 
 SIGMAS = 7  # that a share may be off by, before it is no chance
-NEIGHBOURS, BATCHES = 100, 8  # draws, and batches, for their order to be no chance
+NEIGHBOURS, BATCHES = 100, 10  # draws, and batches, for their order to be no chance
 
 
 class Samples(Watch):
@@ -42,8 +42,8 @@ class Samples(Watch):
 
     def evaluated(self, split: str, predictions: Predictions) -> None:
         places = [self.places[split].get(name, -1) for name in predictions.ids]
-        least = len(self.places[split]) * (1 - self.config.data.max_bad_clips)
-        whole = min(places) >= 0 and len(set(places)) >= least and len(places) <= len(self.targets[split])
+        size, unread = len(self.targets[split]), len(self.places[split]) - len(set(places))
+        whole = min(places) >= 0 and unread <= self.config.data.max_bad_clips * size and len(places) <= size
         if whole and self.listed_once[split]:
             whole = torch.equal(predictions.targets.cpu(), self.targets[split][places])
         self._name("not_its_own", [] if whole else [split])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,9 +20,9 @@ class Targets(Watch):
     """LDL's target distributions: the mass that they give to the true class, and their entropy."""
 
     def forward(self, step: Step) -> None:
-        ldl = getattr(self.watched.objective.terms, "ldl", None)
-        if ldl is None or not step.report.weights.get("ldl"):
+        if not self.looking or not step.report.weights.get("ldl"):
             return
+        ldl = self.watched.objective.terms["ldl"]
         features = step.output.handcrafted if self.config.loss.ldl_features == "handcrafted" else (
             step.output.text_features)
         targets = _targets(features.detach(), ldl.loss.target_temperature)  # (C, C)
@@ -38,12 +39,19 @@ class Targets(Watch):
         way = (mass - chance) / (1 - chance)
         told = (f"LDL's targets give the true class {mass:.3f} (chance: {chance:.3f}); their entropy is {entropy:.2f} of "
                 f"{math.log(self.seen['classes']):.2f} nats")
-        if way < FLAT:
+        if way < self._flat(chance):
             yield Finding("error", "flat-targets", f"{told}: they are flat, and nothing can be learned from them",
                           "--ldl-temperature auto, or a lower one")
         elif way > SHARP:
             yield Finding("warning", "one-hot-targets", f"{told}: no class is told to be like another",
                           "--ldl-temperature auto, or a higher one")
+
+
+    def _flat(self, chance: float) -> float:
+        """A recipe that asks for little mass gets it."""
+        loss = self.config.loss
+        asked = (loss.ldl_target_mass - chance) / (1 - chance) if loss.ldl_temperature == "auto" else 1.0
+        return min(FLAT, 0.5 * asked)
 
 
 def _targets(features: Tensor, temperature: Tensor) -> Tensor:
@@ -55,10 +63,11 @@ class Phantom(Watch):
     """The classification loss, beside the cross entropy with hard labels and the accuracy that it should bring."""
 
     NAMES = ("cls", "ldl")
+    SMALL = ("focal", "unified")  # losses that are far below a cross entropy whatever is known
 
     def __init__(self, watched: Watched):
         super().__init__(watched)
-        self.fill = None
+        self.fill, self.small = None, getattr(self.config.loss, "loss_type", "") in self.SMALL
         if self.config.model.model == "text":
             self.fill = unmentioned_class(self.config.loss.unmentioned, watched.labels.classes)
 
@@ -69,28 +78,27 @@ class Phantom(Watch):
         if targets.ndim > 1:
             targets = sentiment_cells(targets, self.fill)
         logits, targets = logits.flatten(0, -2), targets.flatten()
-        known = targets >= 0
-        one_hot = F.one_hot(targets.clamp(min=0), logits.shape[-1])[known].sum(dim=0)  # (C,)
-        hard = F.cross_entropy(logits, targets.masked_fill(~known, -1), ignore_index=-1, reduction="sum")
+        # -1 is what is not known: equal to no class, so that no mask is needed, and no step waits for one.
+        counts = (targets[:, None] == torch.arange(logits.shape[-1], device=targets.device)).sum(dim=0)  # (C,)
+        hard = F.cross_entropy(logits, targets, ignore_index=-1, reduction="sum")
         value = sum(step.report.parts[name] for name in self.NAMES if step.report.weights.get(name))
-        if step.batch.other_targets is not None:  # half of what a blended clip shows is another's
-            right = step.batch.lam * (logits.argmax(dim=-1) == targets).float().sum() + (1 - step.batch.lam) * (
-                logits.argmax(dim=-1) == step.batch.other_targets).float().sum()
-        else:
-            right = (logits.argmax(dim=-1) == targets)[known].float().sum()
-        add(self.seen, steps=1, value=value, hard=hard, right=right, known=known.sum(), counts=one_hot)
+        said = logits.argmax(dim=-1)
+        right = (said == targets).float()
+        if step.batch.other_targets is not None:  # a part of what a blended clip shows is another's
+            right = right.lerp((said == step.batch.other_targets).float(), 1 - step.batch.lam)
+        add(self.seen, steps=1, value=value, hard=hard, right=right.sum(), counts=counts)
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         if not (steps := taken(self.seen, "steps")):
             return
         counts = self.seen.pop("counts")
-        known = max(taken(self.seen, "known"), 1)
+        known = max(float(counts.sum()), 1)
         value, hard, right = taken(self.seen, "value") / steps, *(taken(self.seen, n) / known for n in ("hard", "right"))
         row["health_hard_cross_entropy"] = hard
         majority = float(counts.max()) / known
         low = value < PHANTOM * math.log(len(counts))
         chance = right < majority + POINTS * (1 - majority)
-        if low and chance and hard > 0.7 * math.log(len(counts)):
+        if low and chance and not self.small and hard > 0.7 * math.log(len(counts)):
             yield Finding("error", "phantom-loss", f"the classification loss is {value:.3f}, as if nearly all were known, "
                           f"and yet {right:.1%} of the training answers are right (always the commonest: {majority:.1%}) "
                           f"and cross entropy with the labels is {hard:.2f}",

@@ -49,12 +49,15 @@ class Watch:
     def __init__(self, watched: Watched):
         self.watched, self.config = watched, watched.config
         self.seen: dict = {}
+        self.looking = False
 
     def loaded(self, batch: Batch) -> None:
         """A training batch, as the loader gives it."""
 
     def before(self, number: int, steps: int, looking: bool) -> None:
-        """Step `number` of this epoch begins, after `steps` in all. Only where `looking` may a hook take its time."""
+        """Step `number` of this epoch begins, after `steps` in all. Only where `looking` may a hook take its time, or
+        wait for the device."""
+        self.looking = looking
 
     def forward(self, step: Step) -> None:
         """A batch has gone forward, not yet backward."""
