@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from build import build_trainer
 from dataloaders.audit import audit
-from dataloaders.audit.sheet import contact_sheet
+from dataloaders.audit.contact_sheet import contact_sheet
 from dataloaders.known_answers import known_answers as answers_of_dataloaders
 from models.audit import audit_prompts
 from models.known_answers import known_answers as answers_of_models

@@ -22,8 +22,8 @@ from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
 from dataloaders.sampling import tsn_indices, window_indices
 from dataloaders.subset import labelled_places
 from dataloaders.text_dataloader import Sample, collate_reviews, count_labels, oversampled, tokenize
-from dataloaders.video import collate_clips
 from dataloaders.video import Sample as ClipSample
+from dataloaders.video import collate_clips
 from utils.findings import Finding
 from utils.known_answers.answer import Answer, check
 

@@ -22,6 +22,7 @@ def table() -> str:
     """A row for each fault of tests/faults/catalogue.py, with the sentence that it brings."""
     import open_clip
     import pytest
+
     from tests.faults.catalogue import FAULTS
     from tests.faults.sound import write_clips, write_reviews
     from tests.faults.training import findings_of

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
-from utils.config import Config
 from utils.findings import Finding, tell
 from utils.provenance.comparison import commit_of, compare
-from utils.provenance.session import gather
 from utils.provenance.samples import Samples
+from utils.provenance.session import gather
 
 __all__ = ["FILE", "Samples", "commit_of", "compare", "differences", "gather", "read_sessions", "record", "tell_aloud"]
 

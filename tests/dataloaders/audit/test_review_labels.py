@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from dataloaders.audit.review_fit import audit_fit
-from dataloaders.audit.review_labels import audit_labels
-from dataloaders.audit.review_polarity import audit_polarity
+from dataloaders.audit.reviews.fit import audit_fit
+from dataloaders.audit.reviews.labels import audit_labels
+from dataloaders.audit.reviews.polarity import audit_polarity
 from tests.dataloaders.audit.drawn_reviews import ASPECTS, SENTIMENTS, THINGS, TRAIN, VAL, by_name, dataset_of, drawn
 
 

@@ -9,7 +9,7 @@ import torch
 
 from dataloaders import build_loaders
 from dataloaders.audit import audit
-from dataloaders.audit.review_tokens import audit_tokenizer
+from dataloaders.audit.reviews.tokens import audit_tokenizer
 from dataloaders.loader import Loader
 from tests.dataloaders.audit.drawn_reviews import by_name, drawn, tables
 from utils.recipe import load_config

@@ -3,8 +3,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from dataloaders import build_loaders
+from dataloaders.audit.contact_sheet import contact_sheet
 from dataloaders.audit.review_sheet import CHARACTERS, pieces
-from dataloaders.audit.sheet import contact_sheet
 from dataloaders.tokenizer import train_tokenizer
 from tests import small_reviews
 from utils.sheets import Piece

@@ -5,9 +5,9 @@ import unicodedata
 
 import pytest
 
-from dataloaders.audit.review_fit import audit_fit
-from dataloaders.audit.review_twins import audit_twins
-from dataloaders.audit.review_words import audit_splits_words, audit_words
+from dataloaders.audit.reviews.fit import audit_fit
+from dataloaders.audit.reviews.twins import audit_twins
+from dataloaders.audit.reviews.words import audit_splits_words, audit_words
 from tests.dataloaders.audit.drawn_reviews import ASPECTS, SENTIMENTS, TRAIN, VAL, by_name, dataset_of
 
 

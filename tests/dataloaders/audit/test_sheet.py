@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dataloaders import build_loaders
-from dataloaders.audit.sheet import CLASSES, _evenly, contact_sheet
+from dataloaders.audit.contact_sheet import CLASSES, _evenly, contact_sheet
 from dataloaders.order import Draw
 from dataloaders.video import VideoDataset
 from tests import small_simclr

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloaders.audit.view import Split, View, where
+from dataloaders.audit.clips.view import Split, View, where
 from dataloaders.clips import IMAGE, VIDEO
 from utils.findings import Finding, of_some
 

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from itertools import combinations
 
-from dataloaders.audit.review_words import ENOUGH
+from dataloaders.audit.reviews.words import ENOUGH
 from dataloaders.text_dataloader import ReviewDataset
 from utils.findings import Finding, of_some
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloaders.audit.review_words import ENOUGH, folded
+from dataloaders.audit.reviews.words import ENOUGH, folded
 from dataloaders.text_dataloader import ReviewDataset
 from utils.findings import Finding, of_some
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from dataloaders.audit.view import Split, View
+from dataloaders.audit.clips.view import Split, View
 from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw
 from dataloaders.video import Sample, VideoDataset

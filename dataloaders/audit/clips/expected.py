@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dataloaders.audit.view import plain_name
+from dataloaders.audit.clips.view import plain_name
 from utils.config import ClipDataConfig
 
 Box = tuple[float, float, float, float]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloaders.audit.looks import Look
-from dataloaders.audit.view import Split, View, where
+from dataloaders.audit.clips.looks import Look
+from dataloaders.audit.clips.view import Split, View, where
 from dataloaders.clips import IMAGE, Clip
 from utils.findings import Finding, of_some
 

@@ -6,7 +6,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from dataloaders.audit.view import Split, View
+from dataloaders.audit.clips.view import Split, View
 from utils.findings import Finding, of_some
 
 FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",

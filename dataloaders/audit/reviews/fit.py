@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 from sklearn.feature_extraction.text import CountVectorizer
 
-from dataloaders.audit.review_words import folded
+from dataloaders.audit.reviews.words import folded
 from dataloaders.text_dataloader import ReviewDataset
 from utils.findings import Finding, of_some
 from utils.structures import NOT_MENTIONED

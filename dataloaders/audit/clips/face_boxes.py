@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataloaders.audit.expected import BoxTable, inside
-from dataloaders.audit.looks import Look
-from dataloaders.audit.reading import header
-from dataloaders.audit.view import View, files_of, plain_name
+from dataloaders.audit.clips.expected import BoxTable, inside
+from dataloaders.audit.clips.looks import Look
+from dataloaders.audit.clips.reading import header
+from dataloaders.audit.clips.view import View, files_of, plain_name
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from utils.findings import Finding, of_some

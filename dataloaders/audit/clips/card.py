@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dataloaders.audit.expected import Box, context_of, face_of, see
-from dataloaders.audit.pictures import unlike
-from dataloaders.audit.reading import middle_indices
-from dataloaders.audit.view import Split, View
+from dataloaders.audit.clips.expected import Box, context_of, face_of, see
+from dataloaders.audit.clips.pictures import unlike
+from dataloaders.audit.clips.reading import middle_indices
+from dataloaders.audit.clips.view import Split, View
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.loader import BadSample

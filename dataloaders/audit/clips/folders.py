@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataloaders.audit.reading import header
-from dataloaders.audit.sources import Row
-from dataloaders.audit.view import Split, View, files_of
+from dataloaders.audit.clips.reading import header
+from dataloaders.audit.clips.sources import Row
+from dataloaders.audit.clips.view import Split, View, files_of
 from dataloaders.clips import IMAGE, Clip
 from dataloaders.readers import frame_files, is_cut_short
 from utils.findings import Finding, of_some

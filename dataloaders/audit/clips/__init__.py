@@ -1,15 +1,15 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
-from dataloaders.audit.drawing import check_drawing
-from dataloaders.audit.face_boxes import check_boxes
-from dataloaders.audit.folders import check_folders
-from dataloaders.audit.frames import check_frames
-from dataloaders.audit.listing import check_listing
-from dataloaders.audit.looks import look
-from dataloaders.audit.overlap import check_overlap
-from dataloaders.audit.sources import check_sources, read_rows
-from dataloaders.audit.test_card import check_card
-from dataloaders.audit.view import View
+from dataloaders.audit.clips.card import check_card
+from dataloaders.audit.clips.drawing import check_drawing
+from dataloaders.audit.clips.face_boxes import check_boxes
+from dataloaders.audit.clips.folders import check_folders
+from dataloaders.audit.clips.frames import check_frames
+from dataloaders.audit.clips.listing import check_listing
+from dataloaders.audit.clips.looks import look
+from dataloaders.audit.clips.overlap import check_overlap
+from dataloaders.audit.clips.sources import check_sources, read_rows
+from dataloaders.audit.clips.view import View
 from dataloaders.loader import Loader
 from utils.config import Config
 from utils.findings import Finding

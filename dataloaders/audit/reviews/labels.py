@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from dataloaders.audit.review_words import ENOUGH
+from dataloaders.audit.reviews.words import ENOUGH
 from dataloaders.text_dataloader import ReviewDataset
 from utils.findings import Finding, of_some
 from utils.structures import NO_POLARITY, NOT_MENTIONED

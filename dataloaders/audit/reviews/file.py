@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloaders.audit.review_words import folded
+from dataloaders.audit.reviews.words import folded
 from dataloaders.loader import Loader
 from utils.config import TextConfig
 from utils.findings import Finding, of_some

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dataloaders.audit.looks import Look
-from dataloaders.audit.view import View
+from dataloaders.audit.clips.looks import Look
+from dataloaders.audit.clips.view import View
 from utils.findings import Finding, of_some
 
 CONSTANT, FROZEN = 2.0, 1.0  # grey levels: contrast of a frame; largest change between frames, at 32 x 32

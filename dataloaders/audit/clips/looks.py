@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
-from dataloaders.audit.expected import BoxTable, context_of, face_of, see, shrink
-from dataloaders.audit.pictures import distance, unlike
-from dataloaders.audit.reading import Reading, UnlikeError, read
-from dataloaders.audit.view import Split, View
+from dataloaders.audit.clips.expected import BoxTable, context_of, face_of, see, shrink
+from dataloaders.audit.clips.pictures import distance, unlike
+from dataloaders.audit.clips.reading import Reading, UnlikeError, read
+from dataloaders.audit.clips.view import Split, View
 from dataloaders.clips import Clip
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw

@@ -1,13 +1,13 @@
 """Reviews: their file, texts, tokens and labels, and what the loaders hand out of them."""
 
-from dataloaders.audit.review_file import audit_counts, audit_rows, audit_targets, audit_texts, tables_of
-from dataloaders.audit.review_fit import audit_fit
-from dataloaders.audit.review_labels import audit_labels
-from dataloaders.audit.review_loading import audit_batches, audit_order
-from dataloaders.audit.review_polarity import audit_polarity
-from dataloaders.audit.review_tokens import audit_tokenizer, audit_tokens
-from dataloaders.audit.review_twins import audit_twins
-from dataloaders.audit.review_words import audit_splits_words, audit_words
+from dataloaders.audit.reviews.file import audit_counts, audit_rows, audit_targets, audit_texts, tables_of
+from dataloaders.audit.reviews.fit import audit_fit
+from dataloaders.audit.reviews.labels import audit_labels
+from dataloaders.audit.reviews.loading import audit_batches, audit_order
+from dataloaders.audit.reviews.polarity import audit_polarity
+from dataloaders.audit.reviews.tokens import audit_tokenizer, audit_tokens
+from dataloaders.audit.reviews.twins import audit_twins
+from dataloaders.audit.reviews.words import audit_splits_words, audit_words
 from dataloaders.loader import Loader
 from utils.config import TextConfig
 from utils.findings import Finding

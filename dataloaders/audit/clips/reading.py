@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from dataloaders.audit.view import files_of
+from dataloaders.audit.clips.view import files_of
 from dataloaders.clips import IMAGE
 
 
