@@ -8,7 +8,7 @@ import pytest
 from dataloaders.audit.reviews.fit import audit_fit
 from dataloaders.audit.reviews.labels import audit_labels
 from dataloaders.audit.reviews.polarity import audit_polarity
-from tests.dataloaders.audit.drawn_reviews import ASPECTS, SENTIMENTS, THINGS, TRAIN, VAL, by_name, dataset_of, drawn
+from tests.dataloaders.audit.reviews.drawn import ASPECTS, SENTIMENTS, THINGS, TRAIN, VAL, by_name, dataset_of, drawn
 
 
 def found(train=TRAIN, val=VAL):

@@ -8,7 +8,7 @@ import pytest
 
 from dataloaders import build_loaders
 from dataloaders.audit import audit
-from tests.dataloaders.audit.drawn_reviews import THINGS, TRAIN, VAL, found, loud, tables
+from tests.dataloaders.audit.reviews.drawn import THINGS, TRAIN, VAL, found, loud, tables
 from tests.small_reviews import configure
 from utils.recipe import load_config
 

@@ -8,7 +8,7 @@ import pytest
 from dataloaders.audit.reviews.fit import audit_fit
 from dataloaders.audit.reviews.twins import audit_twins
 from dataloaders.audit.reviews.words import audit_splits_words, audit_words
-from tests.dataloaders.audit.drawn_reviews import ASPECTS, SENTIMENTS, TRAIN, VAL, by_name, dataset_of
+from tests.dataloaders.audit.reviews.drawn import ASPECTS, SENTIMENTS, TRAIN, VAL, by_name, dataset_of
 
 
 def found(train=TRAIN, val=VAL):

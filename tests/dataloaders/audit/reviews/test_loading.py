@@ -9,9 +9,11 @@ import torch
 
 from dataloaders import build_loaders
 from dataloaders.audit import audit
+from dataloaders.audit.reviews.loading import _not_shuffled
 from dataloaders.audit.reviews.tokens import audit_tokenizer
 from dataloaders.loader import Loader
-from tests.dataloaders.audit.drawn_reviews import by_name, drawn, tables
+from dataloaders.order import Order
+from tests.dataloaders.audit.reviews.drawn import by_name, drawn, tables
 from utils.recipe import load_config
 from utils.structures import Labels
 
@@ -131,6 +133,25 @@ def test_an_order_that_is_off(found, change, name, said):
     finding = found(lambda loaders: change(loaders["train"].order))[name]
     assert finding.level == "error" and (said in finding.text or name == "visits-wrong")
     assert name != "visits-wrong" or finding.example == "row 5: 0 times, not 1"
+
+
+def test_batches_that_come_by_length():
+    size = 640
+    order = Order(size, 16, 0, True, lengths=np.random.default_rng(0).integers(3, 90, size))
+    batches = [[draw.index for draw in batch] for batch in order.batches(0)]
+    later = [[draw.index for draw in batch] for batch in order.batches(1)]
+    by_length = [sorted(b, key=lambda batch: order.lengths[batch].mean()) for b in (batches, later)]
+    flat = [np.concatenate(epoch) for epoch in (batches, later)]
+    assert _not_shuffled([batches, later], *flat, order.lengths) == []
+    finding, = _not_shuffled(by_length, *map(np.concatenate, by_length), order.lengths)
+    assert finding.name == "not-shuffled" and "by length" in finding.text
+
+
+def test_a_loader_stuck_in_its_first_epoch(found):
+    def spoil(loaders):
+        loader, own = loaders["train"], Loader.epoch
+        loader.epoch = lambda number, start=0: own(loader, 0, start)
+    assert found(spoil)["batch-lost"].level == "error"
 
 
 def test_validation_in_another_order(found):
