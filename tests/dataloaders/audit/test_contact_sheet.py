@@ -66,7 +66,7 @@ def test_a_clip_that_cannot_be_read_says_why(configure, caer, tmp_path):
 
 
 def test_clips_are_bounded(sheets, monkeypatch):
-    monkeypatch.setattr("dataloaders.audit.sheet.CLIPS", 13)  # for seven classes of two
+    monkeypatch.setattr("dataloaders.audit.contact_sheet.CLIPS", 13)  # for seven classes of two
     assert {len(group) for group in sheets()[0]["train"].groups.values()} == {1}
 
 
