@@ -65,13 +65,15 @@ def _whole(session: dict) -> bool:
 
 def tell_aloud(findings: list[Finding], where: str) -> None:
     """As `tell`, and to the screen where no log is open yet, as in `eval`: else a note would be lost."""
-    handler, level = logging.StreamHandler(), log.level
     if log.handlers:
         return tell(findings, where)
+    handler, level, propagates = logging.StreamHandler(), log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.propagate = False  # a library may have given the root a handler, which would say it again
     try:
         tell(findings, where)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+        log.propagate = propagates
