@@ -70,10 +70,12 @@ class Gradients(Watch):
         norms = self._norms().where(finite, 0)
         totals = torch.stack([part.norm() for part in norms.split(list(self.sizes.values()))])
         clip = self.config.train.grad_clip or math.inf
-        # What begins at 0 holds back the gradient of what lies before it, in the first step.
-        says = finite & torch.stack(self.whole).any() & (not self.first)
-        add(self.seen, looks=finite, says=says, norms=norms, totals=totals, unclipped=norms.norm() > 1.01 * clip,
-            before=norm.where(finite, 0))
+        whole = finite & torch.stack(self.whole).any()
+        # What begins at 0 holds back the gradient of what lies before it, until it has moved.
+        begun = self.seen.get("begun", torch.zeros_like(whole)).to(whole.device)
+        self.seen["begun"] = begun | whole
+        add(self.seen, looks=finite, says=whole & begun, norms=norms, totals=totals,
+            unclipped=norms.norm() > 1.01 * clip, before=norm.where(finite, 0))
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         looks, before, says = (taken(self.seen, name) for name in ("looks", "before", "says"))

@@ -1,11 +1,12 @@
 """Small parts of a training, for the watches to look at."""
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from utils.config import SimclrConfig, TextConfig, VideoConfig, VideoDataConfig, VideoLossConfig, VideoTrainConfig
+from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoTrainConfig
 from utils.findings import Finding
 from utils.health import Step, Watch, Watched
 from utils.objective import LossReport
@@ -13,7 +14,6 @@ from utils.precision import Precision
 from utils.structures import Batch, Labels, Output
 
 FLOAT32 = Precision(None, False, "")
-KINDS = {"video": VideoConfig, "text": TextConfig, "simclr": SimclrConfig}
 
 
 def video(**settings) -> VideoConfig:
@@ -85,5 +85,5 @@ def names(findings: list[Finding]) -> list[str]:
 def reborn(watch: Watch) -> Watch:
     """As of a checkpoint: a new one that knows what the old one has seen."""
     new = type(watch)(watch.watched)
-    new.seen = dict(watch.seen)
+    new.seen = copy.deepcopy(watch.seen)
     return new
