@@ -16,7 +16,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from utils.report.curves import draw, panels
+from utils.report.curves import Panel, draw, panels
+from utils.report.health import health_panels, is_told, told
 from utils.report.provenance import provenance
 from utils.tasks import Task
 
@@ -39,18 +40,24 @@ def run_context(run_dir: Path, task: Task, page: ModuleType) -> dict:
     history = [{name: float(cell) for name, cell in row.items() if cell} for row in read_rows(run_dir / "history.csv")]
     splits = dict(reversed(metrics.items()))  # test first: it is what counts
     recipe, settings = read_config(run_dir / "config.yaml")
-    best = best_epoch(history, task.best_by)
+    best, findings = best_epoch(history, task.best_by), told(run_dir)
     return {
         "recipe": recipe, "settings": settings, "splits": splits, "last": next(iter(splits)), "words": page.WORDS,
         "headline": page.HEADLINE, "apart": page.APART, "epochs": len(history), "best": best,
         "best_by": page.HEADLINE[task.best_by],
         "cautions": {split: page.caution(split, scores) for split, scores in splits.items()},
-        "plots": {title: [(panel, Markup(draw(panel, int(history[-1]["epoch"]), best))) for panel in group]
+        "plots": {title: drawn(group, history, best)
                   for title, group in panels(history, page.score_panels(task)).items()},
+        "told": findings, "health": drawn(health_panels(history), history, best),
         "notes": sorted({note for scores in metrics.values() for note in scores.get("shares", {})}),
-        "named": LEFT_OUT, "warnings": read_warnings(run_dir / "train.log"), "warned": WARNED,
+        "named": LEFT_OUT, "warned": WARNED,
+        "warnings": [text for text in read_warnings(run_dir / "train.log") if findings is None or not is_told(text)],
         "provenance": provenance(run_dir),
     }
+
+
+def drawn(group: list[Panel], history: list[dict[str, float]], best: int | None) -> list[tuple[Panel, Markup]]:
+    return [(panel, Markup(draw(panel, int(history[-1]["epoch"]), best))) for panel in group]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
