@@ -27,7 +27,7 @@ ALL = """
 --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --batch-size --num-workers
 --reader-timeout --max-bad-clips --dataset --model --dropout --epochs --optimizer --lr --weight-decay --warmup-epochs
 --milestones --gamma --use-amp --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume
---score-test --seed --device --output-dir
+--force --score-test --seed --device --output-dir
 """.split()
 
 CLIPS = """
@@ -221,8 +221,8 @@ def test_the_run_folder_holds_what_is_promised(finished):
     folder, _ = finished
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv", "metrics.json",
-        "model.safetensors", "predictions.csv", "provenance.json", "report.html", "train.log"]
+        "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv",
+        "metrics.json", "model.safetensors", "predictions.csv", "provenance.json", "report.html", "train.log"]
     assert list((folder / "tensorboard").iterdir())
 
 

@@ -100,4 +100,9 @@ def _all_settings(config: Config) -> dict[str, Any]:
     """Those that are not used, too, as a YAML file would hold them."""
     settings = {name: getattr(getattr(config, section), name) for section, kind in config.sections().items()
                 for name in kind.__dataclass_fields__}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return {name: list(value) if isinstance(value, tuple) else _written(value) for name, value in settings.items()}
+
+
+def _written(value: Any) -> Any:
+    """10.0 as 10, which it is where a setting is a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
