@@ -9,7 +9,7 @@ from utils.ablation.counts import CLIP_METRICS, METRICS, REVIEW_METRICS, read_co
 from utils.config import CONFIGS
 from utils.errors import UserError
 from utils.prediction import Predictions
-from utils.results import write_metrics, write_predictions
+from utils.results import write_json, write_predictions
 from utils.structures import NO_POLARITY, NOT_MENTIONED, Labels
 from utils.tasks import TASKS
 from utils.tasks.clips import Clips
@@ -18,7 +18,7 @@ from utils.tasks.reviews import Reviews
 
 def write_run(folder, task, **splits: Predictions) -> dict:
     metrics = {split: task.score(predictions) for split, predictions in splits.items()}
-    write_metrics(metrics, folder / "metrics.json")
+    write_json(metrics, folder / "metrics.json")
     write_predictions(splits, task, folder / "predictions.csv")
     return metrics
 
