@@ -16,7 +16,7 @@ FIGURES = {
     "cross entropy with the labels": {"training": "health_hard_cross_entropy", "validation": "val_cross_entropy"},
     "training accuracy less validation's": {"gap": "health_gap"},
     "features of validation": {"spread": "health_spread", "dead channels, share": "health_dead_channels"},
-    "class texts": {"mean cosine": "health_text_cosine"},
+    "mean cosine of class texts": {"mean cosine": "health_text_cosine"},
     "LDL's targets": {"mass of the true class": "health_ldl_mass", "entropy, nats": "health_ldl_entropy"},
     "MoCo's queue": {"of a clip's own class, share": "health_queue_same_class", "drift, 1 − cosine": "health_queue_drift"},
     "age of MoCo's queue, steps": {"age": "health_queue_age"},
@@ -42,7 +42,7 @@ def told(run_dir: Path) -> dict[str, list[Told]] | None:
         for entry in json.loads(file.read_text(encoding="utf-8")) if file.is_file() else ():
             epoch = entry.pop("epoch", 0)
             finding = Finding(**entry)
-            alike = finding.name, NUMBERS.sub("", finding.text), finding.example if not epoch else ""
+            alike = finding.name, *((NUMBERS.sub("", finding.text),) if epoch else (finding.text, finding.example))
             found.setdefault((LEVELS.index(finding.level), bool(epoch), *alike), []).append((epoch, finding))
     levels: dict[str, list[Told]] = {level: [] for level in LEVELS}
     for key, all_of_it in sorted(found.items()):
