@@ -11,12 +11,14 @@ from utils.errors import UserError, first_line
 from utils.findings import Finding, errors, tell
 from utils.health.answers import Answers
 from utils.health.features import ClassTexts, Embeddings
+from utils.health.gradients import Gradients
 from utils.health.idle import Idle
 from utils.health.memory import Bins, Queue
 from utils.health.modes import Modes
+from utils.health.movement import Movement
+from utils.health.rates import Rates
 from utils.health.samples import Samples
 from utils.health.targets import Phantom, Targets
-from utils.health.updates import Gradients, Movement, Rates
 from utils.health.watch import Step, Watch, Watched
 from utils.prediction import Predictions
 from utils.results import write_json

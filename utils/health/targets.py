@@ -12,6 +12,7 @@ from utils.findings import Finding
 from utils.health.watch import Step, Watch, Watched, add, taken
 
 FLAT, SHARP = 0.2, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
+TURN = 4  # a step in so many is counted
 PHANTOM = 0.1  # of ln C: a classification loss below it says that nearly all is known
 POINTS = 0.1  # above always saying the commonest class, as a share of what is left: less is chance
 
@@ -19,8 +20,13 @@ POINTS = 0.1  # above always saying the commonest class, as a share of what is l
 class Targets(Watch):
     """LDL's target distributions: the mass that they give to the true class, and their entropy."""
 
+    turn = True
+
+    def before(self, number: int, steps: int, looking: bool) -> None:
+        self.turn = looking or number % TURN == 0
+
     def forward(self, step: Step) -> None:
-        if not self.looking or not step.report.weights.get("ldl"):
+        if not self.turn or not step.report.weights.get("ldl"):
             return
         ldl = self.watched.objective.terms["ldl"]
         features = step.output.handcrafted if self.config.loss.ldl_features == "handcrafted" else (
@@ -63,6 +69,7 @@ class Phantom(Watch):
     """The classification loss, beside the cross entropy with hard labels and the accuracy that it should bring."""
 
     NAMES = ("cls", "ldl")
+    turn = True
     SMALL = ("focal", "unified")  # losses that are far below a cross entropy whatever is known
 
     def __init__(self, watched: Watched):
@@ -71,8 +78,11 @@ class Phantom(Watch):
         if self.config.model.model == "text":
             self.fill = unmentioned_class(self.config.loss.unmentioned, watched.labels.classes)
 
+    def before(self, number: int, steps: int, looking: bool) -> None:
+        self.turn = looking or number % TURN == 0
+
     def forward(self, step: Step) -> None:
-        if step.output.logits is None or not any(step.report.weights.get(name) for name in self.NAMES):
+        if not self.turn or step.output.logits is None or not any(step.report.weights.get(name) for name in self.NAMES):
             return
         logits, targets = step.output.logits.detach().float(), step.batch.targets
         if targets.ndim > 1:

@@ -56,3 +56,20 @@ def test_a_copy_of_the_network_holds_no_watch_and_can_be_used():
     copy.deepcopy(modes.watched.model).eval()(torch.zeros(1, 2))
     train(modes)
     assert close(modes) == []
+
+
+def test_the_averaged_weights_are_those_evaluated():
+    modes = watch(averaged=nn.Linear(2, 3))
+    train(modes)
+    modes.watched.model.eval()(torch.zeros(1, 2))
+    modes.evaluated("val", NOTHING)
+    assert names(modes.of_evaluation()) == ["average-not-evaluated"]
+
+
+@pytest.mark.parametrize("flags, dtype, averaged, found", [
+    ("--ema 0.9", None, True, 0), ("--ema 0.9", None, False, 1), ("--use-amp --amp-dtype bf16", None, False, 1),
+    ("--use-amp --amp-dtype bf16", torch.bfloat16, False, 0), ("--use-amp", None, False, 0)])
+def test_what_the_trainer_sets_up_is_there(configure, flags, dtype, averaged, found):
+    average = nn.Linear(2, 3) if averaged else None
+    modes = Modes(parts(configure(flags), precision=Precision(dtype, False, ""), averaged=average))
+    assert names(close(modes)) == ["configured-but-idle"] * found

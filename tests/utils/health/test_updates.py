@@ -8,7 +8,9 @@ from torch.nn import functional as F
 from tests.utils.health.parts import clips, close, names, parts, reborn, step, video
 from utils.averaging import frozen_copy, move_towards
 from utils.health import Watched
-from utils.health.updates import Gradients, Movement, Rates
+from utils.health.gradients import Gradients
+from utils.health.movement import Movement
+from utils.health.rates import Rates
 from utils.structures import Output
 
 
