@@ -38,7 +38,8 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
         *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(),
         *audit(config, loaders, trainer.task.labels, full),
         *audit_prompts(config, trainer.model, trainer.task.labels),
-        *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES), trainer.device),
+        *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES),
+                trainer.device),
     ])
 
 

@@ -68,7 +68,8 @@ def of_demo(flags: list[str], steps: int, folder: Path) -> Trainer:
 
 
 def of_vit(flags: list[str], steps: int, folder: Path) -> Trainer:
-    flags = ["--clip-model", "ViT-B-32", "--clip-pretrained", "none", "--batch-size", "2", "--num-segments", "4", *flags]
+    flags = ["--clip-model", "ViT-B-32", "--clip-pretrained", "none", "--batch-size", "2",
+             "--num-segments", "4", *flags]
     return of_clips(flags, "caer", steps, folder)
 
 
@@ -76,7 +77,8 @@ def of_reviews(flags: list[str], steps: int, folder: Path) -> Trainer:
     return build_trainer(load_config("absa_demo", ["--root-dir", str(folder), *flags]), folder)
 
 
-CASES: dict[str, Callable[[list[str], int, Path], Trainer]] = {"demo": of_demo, "absa_demo": of_reviews, "ViT-B-32": of_vit}
+CASES: dict[str, Callable[[list[str], int, Path], Trainer]] = {
+    "demo": of_demo, "absa_demo": of_reviews, "ViT-B-32": of_vit}
 
 
 def measure(trainer: Trainer, steps: int) -> tuple[float, float]:
@@ -101,7 +103,8 @@ def table(rows: dict[str, tuple[int, float, float]]) -> str:
     """Markdown, of steps, their seconds and the watch's."""
     lines = ["| case | steps | ms a step | of these the watch | share |", "|---|---|---|---|---|"]
     for name, (steps, seconds, watch) in rows.items():
-        lines.append(f"| {name} | {steps} | {1e3 * seconds / steps:.1f} | {1e3 * watch / steps:.2f} | {watch / seconds:.2%} |")
+        lines.append(f"| {name} | {steps} | {1e3 * seconds / steps:.1f} | {1e3 * watch / steps:.2f} | "
+                     f"{watch / seconds:.2%} |")
     return "\n".join(lines)
 
 

@@ -113,7 +113,8 @@ def test_an_error_stops_a_training_before_it_begins(finds, run):
     finds(ERROR, WARNING)
     status, said, folder = run("train", "--epochs", "1")
     assert status == 2 and not (folder / "history.csv").exists()
-    assert "not begun: error <b>, e.g. x/y; mend it [a-error]. `check` shows all; --force trains all the same" in said.err
+    assert "not begun: error <b>, e.g. x/y; mend it [a-error]. `check` shows all; --force trains all the "
+    "same" in said.err
     assert len(json.loads((folder / "check.json").read_text())) == 2
 
 

@@ -99,7 +99,8 @@ DATA = [
           flags="--test-annotation validation.txt"),
     Fault("validation is the training list", "validation is near perfect, test is not", "clip-in-two-splits",
           flags="--val-annotation train.txt"),
-    Fault("test clips are copies of training clips under other names", "test is too good to be true", "same-files-in-two-splits",
+    Fault("test clips are copies of training clips under other names", "test is too good to be "
+          "true", "same-files-in-two-splits",
           data=copy_into("test", "train")),
     Fault("the box file of another data set", "every face is a centre crop", "face-boxes-match-none",
           data=edit_boxes(lambda clip, boxes: ("other/" + clip[::-1], boxes))),
@@ -137,7 +138,8 @@ SETTINGS = [
           flags="--bounding-box-body face.json"),
     Fault("a learning rate that explodes", "the loss is a straight line", "stopped",
           flags="--optimizer sgd --lr 1e4 --lr-image-encoder 1e4 --lr-adapter 1e4 --grad-clip 0 --warmup-epochs 0"),
-    Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut-off", "text", flags="--max-tokens 8"),
+    Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut-off", "text", flags="--max-tokens "
+          "8"),
 ]
 CODE = [
     Fault("mixup is configured and the batch comes back unmixed", "overfits as without it", "configured-but-idle",
@@ -152,7 +154,8 @@ CODE = [
           line=(Trainer.step, "self.scaler.scale(report", "self.scaler.scale(-report")),
     Fault("the momentum encoder stands still", "MoCo's loss does not fall", "momentum-side-stands-still",
           line=(Trainer.step, "self.model.after_step()", "pass")),
-    Fault("the averaged weights are never updated", "the evaluated network is the random start", "average-does-not-follow",
+    Fault("the averaged weights are never updated", "the evaluated network is the random "
+          "start", "average-does-not-follow",
           line=(averaging.move_towards, "lerp_(value, 1 - momentum)", "lerp_(value, 0)")),
     Fault("training goes on in evaluation mode", "overfits, as there is no dropout", "trained-in-evaluation-mode",
           flags="--no-use-moco", line=(Trainer._train_epoch, "self.model.train()", "self.model.eval()")),

@@ -14,7 +14,8 @@ from tests.faults.training import findings, findings_of
 README = Path(__file__).parent.parent.parent / "README.md"
 
 
-@pytest.mark.parametrize("flags", ["", "--epochs 2 --use-weighted-sampler --moco-keys video --text-type prompt_ensemble",
+@pytest.mark.parametrize("flags", ["", "--epochs 2 --use-weighted-sampler --moco-keys video --text-type "
+                                   "prompt_ensemble",
                                    "--streams face --no-use-ldl --mixup-alpha 0 --ema 0 --lr-image-encoder 0"])
 def test_sound_clips_raise_nothing(sound, tmp_path, flags):
     found = findings(sound("video"), flags.split(), tmp_path / "run")

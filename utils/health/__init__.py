@@ -28,8 +28,8 @@ __all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
 
 log = logging.getLogger("camxuc")
 
-WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings, Gradients,
-                                    Movement, Rates, Answers)
+WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings,
+                                    Gradients, Movement, Rates, Answers)
 SAME = 0.01  # of a score, which may differ by a sample or two where the device does not repeat itself
 LOOKS, EVERY = 3, 64  # the first steps of an epoch, and then one in so many, at which the slow hooks look
 

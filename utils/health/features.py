@@ -33,7 +33,8 @@ class Embeddings(Watch):
         spread, dead, logits = (taken(self.seen, name) for name in ("spread", "dead", "logits"))
         row |= {"health_spread": spread, "health_dead_channels": dead}
         if spread < CONSTANT or logits < CONSTANT:
-            yield Finding("error", "constant-features", f"validation samples all look the same to the network: its features "
+            yield Finding("error", "constant-features", f"validation samples all look the same to the network: its "
+                          "features "
                           f"spread by {spread:.2g}, its answers by {logits:.2g} of their size",
                           "see whether the input reaches it, and whether the learning rate is too high")
         elif dead > DEAD:

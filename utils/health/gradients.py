@@ -80,7 +80,8 @@ class Gradients(Watch):
             yield Finding("error", "gradients-not-cleared", "gradients of one step are still there in the next",
                           "clear them after each step (zero_grad)")
         if taken(self.seen, "against"):
-            yield Finding("error", "another-loss", "what the first step ran backward is not the objective: the gradients "
+            yield Finding("error", "another-loss", "what the first step ran backward is not the objective: the "
+                          "gradients "
                           "point elsewhere", "see what stands before .backward()")
         if times := taken(self.seen, "unclipped"):
             yield Finding("error", "gradients-not-clipped", f"after clipping the gradient's norm is over --grad-clip "

@@ -46,7 +46,8 @@ class Queue(Watch):
         size, held = queue.queue_size, int(queue.count)
         row |= {"health_queue_same_class": taken(self.seen, "same") / steps, "health_queue_age": held * steps / put}
         if held != min(count + put, size) or int(queue.pointer) != (pointer + put) % size:
-            yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, and "
+            yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, "
+                          "and "
                           f"{put} samples have come since", "each step must put in the keys of its samples, once")
         keys, labels = queue.queue[:held], queue.queue_labels[:held]
         if bool(((keys.norm(dim=-1) - 1).abs() > 1e-3).any()):
@@ -61,7 +62,8 @@ class Queue(Watch):
             return
         row["health_queue_drift"] = drift = 1 - float((keys * now.to(keys.device)[labels]).sum(dim=-1).mean())
         if drift > STALE:
-            yield Finding("warning", "queue-stale", f"the keys in MoCo's queue have a cosine of {1 - drift:.2f} with what "
+            yield Finding("warning", "queue-stale", f"the keys in MoCo's queue have a cosine of {1 - drift:.2f} with "
+                          "what "
                           "the momentum encoder says of the same classes now", "raise --moco-m, or shorten --moco-k")
 
 

@@ -46,7 +46,8 @@ class Movement(Watch):
             self.slopes = torch.cat([p.new_zeros(size) if p.grad is None else _slice(p.grad)
                                      for p, size in zip(self.parameters, self.sizes)]).float()
             rates = [self.rate_of[p]["lr"] if p in self.rate_of else 0.0 for p in self.parameters]
-            rates = torch.tensor(rates, device=norm.device).repeat_interleave(torch.tensor(self.sizes, device=norm.device))
+            rates, sizes = (torch.tensor(values, device=norm.device) for values in (rates, self.sizes))
+            rates = rates.repeat_interleave(sizes)
             add(self.seen, pushed=self.weights - rates * self.slopes != self.weights)
 
     def after(self) -> None:
@@ -67,7 +68,8 @@ class Movement(Watch):
         decay = min(self.config.train.ema, (2 + self.steps) / (11 + self.steps))
         then, now, new = self.followed, _slices(self.parameters), self._averaged()
         off = (new - then.lerp(now, 1 - decay)).abs()
-        add(self.seen, average_off=(off > 0.05 * (1 - decay) * (now - then).abs() + 1e-6 * (now.abs() + then.abs())).any())
+        allowed = 0.05 * (1 - decay) * (now - then).abs() + 1e-6 * (now.abs() + then.abs())
+        add(self.seen, average_off=(off > allowed).any())
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         start, steps, pushed = self.seen.pop("start", None), taken(self.seen, "steps"), self.seen.pop("pushed", None)
@@ -81,7 +83,8 @@ class Movement(Watch):
         if start is not None and steps >= LEAST:
             moved = self._names_of(start.cpu() != _slices(self.parameters).cpu())
             parts = self._parts()
-            yield from self._still(parts["learns"], moved, self._names_of(pushed.cpu()) if pushed is not None else set())
+            pushed = set() if pushed is None else self._names_of(pushed.cpu())
+            yield from self._still(parts["learns"], moved, pushed)
             yield from self._following(parts["follows"], moved)
             if drifted := [name for name in parts["frozen"] if name in moved]:
                 yield Finding("error", "frozen-weights-moved", "weights that are frozen have changed",

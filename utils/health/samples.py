@@ -50,7 +50,8 @@ class Samples(Watch):
 
     def of_evaluation(self) -> Iterator[Finding]:
         if splits := self.seen.pop("not_its_own", []):
-            yield Finding("error", "evaluation-incomplete", f"{', '.join(splits)}: what was predicted is not each sample of "
+            yield Finding("error", "evaluation-incomplete", f"{', '.join(splits)}: what was predicted is not each "
+                          "sample of "
                           "the split with its own label", "see what the evaluation goes through", len(splits))
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
@@ -72,7 +73,8 @@ class Samples(Watch):
             expected = torch.bincount(torch.as_tensor(order.visits), minlength=len(visits))
             if self.listed_once["train"] and not torch.equal(visits, expected):
                 wrong = (visits != expected).nonzero().flatten()
-                yield Finding("error", "not-every-sample", "an epoch does not visit each training sample as often as it "
+                yield Finding("error", "not-every-sample", "an epoch does not visit each training sample as often as "
+                              "it "
                               "should", "see the order", **of_some(self.watched.loaders["train"].ids[p] for p in wrong))
             return
         labels = self.targets["train"]
@@ -84,7 +86,8 @@ class Samples(Watch):
         names = [name for name, wrong in zip(self.watched.labels.classes, off.tolist()) if wrong]
         if names:
             yield Finding("error", "sampler", f"--use-weighted-sampler: {', '.join(names)} are not drawn as often as "
-                          f"--sampler-power {self.config.data.sampler_power:g} says", "see the weights", **of_some(names))
+                          f"--sampler-power {self.config.data.sampler_power:g} says", "see the "
+                          "weights", **of_some(names))
 
     def _order(self, drawn: Tensor) -> Iterator[Finding]:
         """It is new in each epoch, and neighbours are of one class no more often than chance has it."""
@@ -101,6 +104,7 @@ class Samples(Watch):
         chance = float((torch.bincount(of).double() / len(of)).square().sum())
         same = float((of[1:] == of[:-1]).double().mean())
         if chance < 1 and abs(same - chance) > SIGMAS * (chance * (1 - chance) / len(of)) ** 0.5 + 0.05:
-            yield Finding("error", "not-shuffled", f"neighbours in the training order are of one class in {same:.1%} of "
+            yield Finding("error", "not-shuffled", f"neighbours in the training order are of one class in {same:.1%} "
+                          "of "
                           f"cases; shuffled they would be in {chance:.1%}", "shuffle the training samples")
 

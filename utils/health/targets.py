@@ -43,7 +43,8 @@ class Targets(Watch):
         row |= {"health_ldl_mass": mass, "health_ldl_entropy": entropy}
         chance = 1 / self.seen["classes"]
         way = (mass - chance) / (1 - chance)
-        told = (f"LDL's targets give the true class {mass:.3f} (chance: {chance:.3f}); their entropy is {entropy:.2f} of "
+        told = (f"LDL's targets give the true class {mass:.3f} (chance: {chance:.3f}); their entropy is {entropy:.2f} "
+                "of "
                 f"{math.log(self.seen['classes']):.2f} nats")
         if way < self._flat(chance):
             yield Finding("error", "flat-targets", f"{told}: they are flat, and nothing can be learned from them",
@@ -103,13 +104,16 @@ class Phantom(Watch):
             return
         counts = self.seen.pop("counts")
         known = max(float(counts.sum()), 1)
-        value, hard, right = taken(self.seen, "value") / steps, *(taken(self.seen, n) / known for n in ("hard", "right"))
+        value = taken(self.seen, "value") / steps
+        hard, right = (taken(self.seen, name) / known for name in ("hard", "right"))
         row["health_hard_cross_entropy"] = hard
         majority = float(counts.max()) / known
         low = value < PHANTOM * math.log(len(counts))
         chance = right < majority + POINTS * (1 - majority)
         if low and chance and not self.small and hard > 0.7 * math.log(len(counts)):
-            yield Finding("error", "phantom-loss", f"the classification loss is {value:.3f}, as if nearly all were known, "
-                          f"and yet {right:.1%} of the training answers are right (always the commonest: {majority:.1%}) "
+            yield Finding("error", "phantom-loss", f"the classification loss is {value:.3f}, as if nearly all were "
+                          "known, "
+                          f"and yet {right:.1%} of the training answers are right (always the commonest: "
+                          f"{majority:.1%}) "
                           f"and cross entropy with the labels is {hard:.2f}",
                           "see the loss's targets: they do not tell the classes apart")

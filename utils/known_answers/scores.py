@@ -23,8 +23,8 @@ def clip_scores() -> list:
     found = score(said, torch.tensor([0, 0, 0, 1, 1, 2]), list("abcd"))
     blind, first = found["baselines"], found["per_class"]["a"]
     return [found["war"], found["uar"], found["macro_f1"], found["confusion_matrix"],
-            first["recall"], first["precision"], *(blind["majority"][name] for name in ("war", "uar", "macro_f1")), blind["prior"]["war"],
-            blind["prior"]["uar"], found["per_class"]["d"]["recall"]]
+            first["recall"], first["precision"], *(blind["majority"][name] for name in ("war", "uar", "macro_f1")),
+            blind["prior"]["war"], blind["prior"]["uar"], found["per_class"]["d"]["recall"]]
 
 
 TRUTH = torch.tensor([[0, -1], [1, -2]])  # two reviews, two aspects; -1 not mentioned, -2 without a sentiment

@@ -18,7 +18,8 @@ FIGURES = {
     "features of validation": {"spread": "health_spread", "dead channels, share": "health_dead_channels"},
     "mean cosine of class texts": {"mean cosine": "health_text_cosine"},
     "LDL's targets": {"mass of the true class": "health_ldl_mass", "entropy, nats": "health_ldl_entropy"},
-    "MoCo's queue": {"of a clip's own class, share": "health_queue_same_class", "drift, 1 − cosine": "health_queue_drift"},
+    "MoCo's queue": {"of a clip's own class, share": "health_queue_same_class", "drift, 1 − "
+                     "cosine": "health_queue_drift"},
     "age of MoCo's queue, steps": {"age": "health_queue_age"},
 }
 
@@ -70,7 +71,8 @@ def health_panels(rows: list[dict[str, float]]) -> list[Panel]:
     prefix = "health_grad_"
     groups = dict.fromkeys(name.removeprefix(prefix) for row in rows for name in row if name.startswith(prefix))
     panels = [Panel("gradient norm of each part", {name: series(rows, prefix + name) for name in groups}, log=True)]
-    panels += [Panel(title, {label: series(rows, name) for label, name in lines.items()}) for title, lines in FIGURES.items()
+    panels += [Panel(title, {label: series(rows, name) for label, name in lines.items()})
+               for title, lines in FIGURES.items()
                if any(name.startswith("health_") and name in row for name in lines.values() for row in rows)]
     for panel in panels:
         panel.lines = {label: line for label, line in panel.lines.items() if line[0]}

@@ -94,7 +94,8 @@ def test_findings_are_kept_with_their_epochs(health, tmp_path):
     for epoch in (1, 2):
         all_of_them.close(epoch, {})
     found = json.loads((tmp_path / "health.json").read_text(encoding="utf-8"))
-    assert [(each["epoch"], each["name"], each["text"]) for each in found] == [(1, "wrong", "đều sai"), (2, "wrong", "đều sai")]
+    assert [(each["epoch"], each["name"], each["text"]) for each in found] == [(1, "wrong", "đều "
+                                                                                "sai"), (2, "wrong", "đều sai")]
     again = health(Wrong)
     again.load_state_dict(all_of_them.state_dict())
     again.close(3, {})
@@ -146,12 +147,15 @@ def trained(trainer: Trainer, until: tuple = ()) -> Trainer:
 
 
 def findings(trainer: Trainer) -> list[str]:
-    return [f"{each['epoch']}: {each['name']}: {each['text']}" for each in trainer.health.found if each["level"] != "note"]
+    return [f"{each['epoch']}: {each['name']}: "
+            f"{each['text']}" for each in trainer.health.found if each["level"] != "note"]
 
 
 @pytest.mark.parametrize("flags", [
-    "--ema 0.9 --accumulate 2", "--use-amp --amp-dtype fp16 --epochs 3", "--optimizer sgd --lr 1e-5 --lr-image-encoder 1e-6",
-    "--lr-image-encoder 0", "--lr-prompt-learner 0 --lr-adapter 0", "--batch-size 14 --epochs 3", "--batch-size 8 --moco-k 4",
+    "--ema 0.9 --accumulate 2", "--use-amp --amp-dtype fp16 --epochs 3", "--optimizer sgd --lr 1e-5 "
+    "--lr-image-encoder 1e-6",
+    "--lr-image-encoder 0", "--lr-prompt-learner 0 --lr-adapter 0", "--batch-size 14 --epochs 3", "--batch-size 8 "
+    "--moco-k 4",
     "--batch-size 1", "--moco-keys video --moco-m 0.9 --warmup-epochs 2", "--epochs 3 --milestones 1 2 --gamma 1e-4",
     "--use-weighted-sampler --mixup-alpha 0.01", "--ldl-warmup 0 --no-use-moco --lambda-mi 0 --lambda-dc 0",
 ])

@@ -55,7 +55,8 @@ def test_where_nothing_was_found_the_page_says_so(run, files):
 
 
 def test_errors_and_warnings_stand_open_and_notes_are_folded(run):
-    folder = run([found(level="note", name="told", text=f"a note {HOSTILE}"), found(text="an odd thing", example="a/b", remedy="see")],
+    folder = run([found(level="note", name="told", text=f"a note {HOSTILE}"), found(text="an odd "
+                                                                                    "thing", example="a/b", remedy="see")],
                  [found(2, "error", "bad", f"all is bad {HOSTILE}", count=7)])
     html = page_of(folder)
     page = Page(html)
@@ -71,7 +72,8 @@ def test_errors_and_warnings_stand_open_and_notes_are_folded(run):
 
 def test_the_log_s_warnings_are_not_told_twice(run):
     finding = Finding("warning", "odd", "some are\nodd")
-    lines = [f"check: warning: {finding}", f"epoch 12: error: {finding}", f"at the end: warning: {finding}", "val: left out x"]
+    lines = [f"check: warning: {finding}", f"epoch 12: error: {finding}", f"at the end: warning: {finding}", "val: "
+             "left out x"]
     assert [is_told(line) for line in lines] == [True, True, True, False]
     folder = run([found()])
     (folder / "train.log").write_text("".join(f"{STAMP} WARNING {line}\n" for line in lines))
