@@ -1,14 +1,21 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
+from dataloaders.audit.clips.box_sense import check_box_sense
 from dataloaders.audit.clips.card import check_card
+from dataloaders.audit.clips.doubles import check_doubles
 from dataloaders.audit.clips.drawing import check_drawing
 from dataloaders.audit.clips.face_boxes import check_boxes
+from dataloaders.audit.clips.fit import check_fit
 from dataloaders.audit.clips.folders import check_folders
 from dataloaders.audit.clips.frames import check_frames
+from dataloaders.audit.clips.glances import glance
 from dataloaders.audit.clips.listing import check_listing
 from dataloaders.audit.clips.looks import look
 from dataloaders.audit.clips.overlap import check_overlap
+from dataloaders.audit.clips.shortcuts import check_shortcuts
 from dataloaders.audit.clips.sources import check_sources, read_rows
+from dataloaders.audit.clips.tracks import check_tracks
+from dataloaders.audit.clips.turned import check_turned
 from dataloaders.audit.clips.view import View
 from dataloaders.loader import Loader
 from utils.config import Config
@@ -19,6 +26,8 @@ from utils.structures import Labels
 def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full: bool) -> list[Finding]:
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
-    rows, looks = read_rows(view), look(view)
+    rows, looks, glances = read_rows(view), look(view), glance(view)
     return [*check_sources(view, rows), *check_listing(view), *check_folders(view, rows), *check_overlap(view, looks),
-            *check_boxes(view, looks), *check_frames(view, looks), *check_drawing(view), *check_card(view)]
+            *check_boxes(view, looks), *check_frames(view, looks), *check_drawing(view), *check_card(view),
+            *check_shortcuts(view, glances), *check_turned(view, glances), *check_doubles(view, glances),
+            *check_fit(view, glances), *check_box_sense(view, glances), *check_tracks(view)]

@@ -136,6 +136,10 @@ def _listed(split: Split, clips: list[Clip], rows: list[Row]) -> Iterator[Findin
     steady = len(differ) > 0.9 * len(real) and max(ratios) != 1 and max(ratios.values()) > 0.9 * len(real) and (
         abs(max(ratios, key=ratios.get) - 1) > 0.05)
     many = len(far) > MOST * len(real) or steady and len(real) >= 5
+    if far and not many and len(differ) < SOME * 2 * len(real) and len(differ) == len(far):
+        yield Finding("warning", "clips-in-part", f"{len(far)} of {len(real)} clips of {split.name} have far other "
+                      "numbers of frames than is listed, and the rest have the very ones: part of them is missing, it "
+                      "seems", "fetch them again", **of_some(name for name in differ if name.split(":")[0] in far))
     yield Finding("warning" if many else "note", "listed-frames", f"{len(differ)} of {len(real)} clips of "
                   f"{split.name} have "
                   "another number of frames than is listed" + (": the list is of other files, of another frame rate, "

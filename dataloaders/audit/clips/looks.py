@@ -46,7 +46,7 @@ class Look:
 
 def look(view: View) -> list[Look]:
     tables = {"face": view.config.data.bounding_box_face, "body": view.config.data.bounding_box_body}
-    tables = {kind: _table(view, path) for kind, path in tables.items()}
+    tables = {kind: table_of(view, path) for kind, path in tables.items()}
     looks, begun, number = [], time.monotonic(), {name: 0 for name in view.splits}
     plan = list(_plan(view))
     for split, index in tqdm(plan, desc="audit", unit="clip", disable=not view.full, leave=False):
@@ -61,7 +61,7 @@ def look(view: View) -> list[Look]:
     return looks
 
 
-def _table(view: View, path) -> BoxTable | None:
+def table_of(view: View, path) -> BoxTable | None:
     if path is None:
         return None
     root = view.config.data.root_dir

@@ -7,6 +7,7 @@ from dataloaders.audit.reviews.loading import audit_batches, audit_order
 from dataloaders.audit.reviews.polarity import audit_polarity
 from dataloaders.audit.reviews.tokens import audit_tokenizer, audit_tokens
 from dataloaders.audit.reviews.twins import audit_twins
+from dataloaders.audit.reviews.word_order import audit_word_order
 from dataloaders.audit.reviews.words import audit_splits_words, audit_words
 from dataloaders.loader import Loader
 from utils.config import TextConfig
@@ -31,6 +32,7 @@ def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels
     datasets = {split: loader.dataset for split, loader in loaders.items()}
     findings += audit_tokenizer(config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
     findings += audit_splits_words(datasets)
+    findings += audit_word_order(datasets)
     findings += audit_twins(datasets)
     findings += audit_labels(datasets, labels.aspects, sentiments)
     findings += audit_fit(datasets, labels.aspects, sentiments)

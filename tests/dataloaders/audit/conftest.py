@@ -31,8 +31,12 @@ def write_clip(folder: Path, stream: np.random.Generator, frames: int = FRAMES) 
     image, (x, y), side = picture(stream), stream.uniform([2, 2], [66, 36]), stream.uniform(22, 30)
     boxes = {}
     for number in range(frames):
-        cv2.imwrite(str(folder / f"{number}.jpg"), np.roll(image, 3 * number, 1), [cv2.IMWRITE_JPEG_QUALITY, 92])
-        boxes[f"{number}.jpg"] = [x + number / 2, y, x + number / 2 + side, y + side]
+        box = [x + number / 2, y, x + number / 2 + side, y + side]
+        shown = np.roll(image, 3 * number, 1)
+        x1, y1, x2, y2 = map(round, box)
+        cv2.ellipse(shown, ((x1 + x2) // 2, (y1 + y2) // 2), (10, 10), 0, 0, 360, (90, 150, 220), -1)  # what boxes are of
+        cv2.imwrite(str(folder / f"{number}.jpg"), shown, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        boxes[f"{number}.jpg"] = box
     return boxes
 
 

@@ -1,0 +1,83 @@
+"""Clips of two splits that are alike though their files differ: encoded anew, cropped, mirrored, or of one recording."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from dataloaders.audit.clips.glances import Glance
+from dataloaders.audit.clips.view import View
+from utils.findings import Finding, of_some
+
+SIDE, NEAR, CONTRAST = 16, 10.0, 50.0  # of the pictures compared; grey levels of a cell, and of a picture
+CANDIDATES, LIKELY = 3, 0.5  # training clips that are looked at cell by cell: the best correlated ones, from there on
+RARE, ENOUGH = 0.1, 64  # a cell tells something if few other clips have its colour there; how many must
+ALIKE = 0.5  # share of such cells
+CROPS = (0.0, 0.05, 0.1)  # cut off each edge
+SHARE = 0.05  # of a split, from which it is told
+
+
+def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
+    train = [one for one in glances if one.split == "train" and one.thumb.std() > 8]
+    for name in view.splits:
+        own = [one for one in glances if one.split == name and one.thumb.std() > 8]
+        if name == "train" or len(own) < 4 or len(train) < 12:
+            continue
+        found = alike(own, train)
+        told = [f"{name} {one.clip.id} and train {train[place].clip.id}" for one, place in zip(own, found)
+                if place is not None]
+        if len(told) > max(SHARE * len(own), 2):
+            yield Finding("warning", "split-shows-training-clips", f"{len(told)} of {len(own)} clips of {name} that "
+                          "were looked at show the scene of a training clip: copies that were encoded anew, cut or "
+                          "mirrored, or parts of one recording", "keep what was recorded together in one split",
+                          **of_some(told))
+
+
+def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:
+    """For each of the first the place of its look-alike in the second."""
+    thumbs = [np.stack([one.thumb for one in part]) for part in (own, train)]
+    everything = _small(np.concatenate(thumbs))
+    best, where = np.zeros(len(own)), np.zeros(len(own), int)
+    for mirrored in (False, True):
+        for ours, theirs in [(cut, 0.0) for cut in CROPS] + [(0.0, cut) for cut in CROPS[1:]]:
+            scenes = _small(_cut(thumbs[1], theirs))
+            pictures = _small(_cut(thumbs[0][:, :, ::-1] if mirrored else thumbs[0], ours))
+            likeness = _even(pictures).reshape(len(pictures), -1) @ _even(scenes).reshape(len(scenes), -1).T
+            likely = np.argsort(-likeness, axis=1)[:, :CANDIDATES]
+            for place, candidates in enumerate(likely):
+                if likeness[place, candidates[0]] < LIKELY * pictures[place].size * CONTRAST**2:
+                    continue
+                for form in (np.asarray, _even):
+                    score = _score(form(pictures)[place], form(scenes[candidates]), form(everything))
+                    if score.max() > best[place]:
+                        best[place], where[place] = score.max(), candidates[score.argmax()]
+    return [int(place) if score > ALIKE else None for score, place in zip(best, where)]
+
+
+def _score(picture: np.ndarray, scenes: np.ndarray, everything: np.ndarray) -> np.ndarray:
+    """Which share of the picture's cells, of those that are rare, each scene has too."""
+    rare = _near(picture, everything).mean(0) < RARE
+    return _near(picture, scenes)[:, rare].mean(1) if rare.sum() >= ENOUGH else np.zeros(1)
+
+
+def _cut(thumbs: np.ndarray, share: float) -> np.ndarray:
+    """(N, 32, 32, 3) without this share of each edge."""
+    edge = round(share * thumbs.shape[1])
+    return thumbs[:, edge : thumbs.shape[1] - edge, edge : thumbs.shape[2] - edge]
+
+
+def _small(thumbs: np.ndarray) -> np.ndarray:
+    """(N, h, w, 3) -> (N, 256, 3)"""
+    return np.stack([cv2.resize(thumb.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                     for thumb in thumbs]).reshape(len(thumbs), -1, 3)
+
+
+def _even(pictures: np.ndarray) -> np.ndarray:
+    """Of one brightness and contrast."""
+    middle, spread = pictures.mean((1, 2), keepdims=True), pictures.std((1, 2), keepdims=True)
+    return CONTRAST * (pictures - middle) / (spread + 1)
+
+
+def _near(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(256, 3), (N, 256, 3) -> (N, 256) bool"""
+    return np.abs(others - picture).max(-1) < NEAR

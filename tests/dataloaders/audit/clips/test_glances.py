@@ -1,0 +1,181 @@
+"""What clips show next to each other: each fault is drawn into sound glances, and must be named; sound ones raise nothing."""
+
+import cv2
+import numpy as np
+import pytest
+from sklearn.kernel_ridge import KernelRidge
+
+from dataloaders.audit.clips import ridge
+from dataloaders.audit.clips.box_sense import check_box_sense
+from dataloaders.audit.clips.doubles import alike, check_doubles
+from dataloaders.audit.clips.fit import check_fit
+from dataloaders.audit.clips.shortcuts import check_shortcuts
+from dataloaders.audit.clips.turned import check_turned
+from tests.dataloaders.audit.clips.drawn import HEIGHT, SIDE, WIDTH, a_set, glance_of, view_of
+
+CHECKS = (check_shortcuts, check_turned, check_doubles, check_fit, check_box_sense)
+
+
+def said(glances) -> dict:
+    return {finding.name: finding for check in CHECKS for finding in check(view_of(), glances)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sound_clips_raise_nothing(seed):
+    assert {name: str(finding) for name, finding in said(a_set(seed)).items()} == {}
+
+
+def of_class(change, label=2):
+    return {"change": lambda split, own: change if split == "train" and own == label else None}
+
+
+def of_split(change, name="val"):
+    return {"change": lambda split, _: change if split == name else None}
+
+
+def letterboxed(frame):
+    frame = frame.copy()
+    frame[: HEIGHT // 6] = frame[-HEIGHT // 6 :] = 0
+    return frame
+
+
+def marked(frame):
+    frame = frame.copy()
+    frame[4:16, 96:124] = 255
+    return frame
+
+
+def combed(frame):
+    frame = frame.copy()
+    frame[1::2] = np.roll(frame[1::2], 6, 1)
+    return frame
+
+
+def blurred(frame):
+    return cv2.GaussianBlur(frame, (0, 0), 4)
+
+
+SHORTCUTS = {"border": letterboxed, "mark": marked, "combing": combed, "sharpness": blurred,
+             "colour": lambda frame: np.repeat(frame.mean(-1, keepdims=True), 3, -1).astype(np.uint8),
+             "brightness": lambda frame: (frame * 0.3).astype(np.uint8)}
+
+
+@pytest.mark.parametrize("trait", SHORTCUTS)
+def test_a_class_of_another_form(trait):
+    finding = said(a_set(7, **of_class(SHORTCUTS[trait])))["class-shortcut"]
+    assert "Happy" in finding.text and finding.level == "warning"
+
+
+@pytest.mark.parametrize("trait", ["border", "combing", "sharpness", "brightness"])
+def test_a_split_of_another_form(trait):
+    assert "val differs" in said(a_set(8, **of_split(SHORTCUTS[trait])))["split-of-another-form"].text
+
+
+def test_codec_and_rate_of_a_class():
+    glances = a_set(9)
+    for one in glances:
+        one.kind["codec"] = "XVID" if one.clip.label == 1 and one.split == "train" else "MJPG"
+    assert "Fear" in said(glances)["class-shortcut"].text and "XVID" in said(glances)["class-shortcut"].text
+    for place, one in enumerate(glances):
+        one.kind["codec"] = "XVID" if place % 3 else "MJPG"
+    assert said(glances) == {}
+
+
+@pytest.mark.parametrize(("change", "way"), [(lambda f: f[..., ::-1], "colours swapped"), (lambda f: 255 - f, "negative")])
+def test_a_split_in_other_colours(change, way):
+    assert way in said(a_set(10, **of_split(change, "test")))["split-turned"].text
+
+
+def copied(change, seed=11):
+    """Half of val are training clips, changed."""
+    glances = a_set(seed)
+    train = [one for one in glances if one.split == "train"]
+    for place, one in enumerate(glances):
+        if one.split == "val" and place % 2:
+            source = train[place % len(train)]
+            glances[place] = glance_of("val", source.clip.label, place, change(source.frame), (5, 5, 37, 37))
+    return glances
+
+
+def cropped(frame):
+    return cv2.resize(frame[6:-6, 8:-8], (WIDTH, HEIGHT))
+
+
+def moved_on(frame):
+    """A later part of the recording: something else stands in the middle."""
+    frame = frame.copy()
+    cv2.circle(frame, (64, 48), 14, (250, 250, 250), -1)
+    return frame
+
+
+@pytest.mark.parametrize("change", [cropped, moved_on, lambda f: f[:, ::-1], lambda f: np.clip(f * 1.08 + 8, 0, 255).astype(np.uint8),
+                                    lambda f: np.clip(f + np.random.default_rng(0).normal(0, 6, f.shape), 0, 255).astype(np.uint8)])
+def test_copies_of_training_clips(change):
+    glances = copied(change)
+    finding = {f.name: f for f in check_doubles(view_of(), glances)}["split-shows-training-clips"]
+    assert 6 <= finding.count <= 8 and "of 16 clips of val" in finding.text
+
+
+def test_the_look_alike_is_the_right_one():
+    train = a_set(12, (("train", 8),))
+    own = [glance_of("val", 0, 0, train[5].frame[:, ::-1], (5, 5, 37, 37)), *a_set(13, (("val", 1),))]
+    assert alike(own, train) == [5, None, None, None, None]
+
+
+def relabel(glances, split, change):
+    for one in glances:
+        if one.split == split:
+            object.__setattr__(one.clip, "label", change(one.clip.label))
+    return glances
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_labels_that_are_shuffled(split):
+    stream = np.random.default_rng(3)
+    finding = said(relabel(a_set(14), split, lambda label: int(stream.integers(4))))["labels-not-of-pictures"]
+    assert finding.level == "error" and f"labels of {split}" in finding.text
+
+
+def test_two_classes_that_are_swapped():
+    found = said(relabel(a_set(15), "test", lambda label: {1: 3, 3: 1}.get(label, label)))
+    assert "Sad look like training's Fear" in found["classes-swapped"].text
+
+
+def test_labels_of_which_a_third_is_wrong():
+    stream = np.random.default_rng(4)
+    glances = a_set(16, (("train", 20), ("val", 8)))
+    relabel(glances, "train", lambda label: (label + int(stream.integers(1, 4))) % 4 if stream.random() < 0.35 else label)
+    assert said(glances).keys() == {"labels-noisier"}
+
+
+def test_boxes_of_other_clips():
+    stream = np.random.default_rng(5)
+
+    def anywhere(box):
+        x, y = stream.integers(0, (WIDTH - SIDE, HEIGHT - SIDE))
+        return (x, y, x + SIDE, y + SIDE)
+
+    assert "face-boxes-hold-nothing" in said(a_set(17, box=lambda split, label: anywhere))
+    finding = said(a_set(18, box=lambda split, label: anywhere if split == "val" else None))["face-boxes-hold-nothing"]
+    assert "boxes of val" in finding.text and finding.count >= 10
+
+
+@pytest.mark.parametrize(("way", "box"), [
+    ("mirrored", lambda b: (WIDTH - b[2], b[1], WIDTH - b[0], b[3])),
+    ("upside down", lambda b: (b[0], HEIGHT - b[3], b[2], HEIGHT - b[1])),
+    ("frames half as large", lambda b: tuple(v / 2 for v in b)),
+])
+def test_boxes_in_another_form(way, box):
+    finding = said(a_set(19, box=lambda split, label: box))["face-boxes-of-another-form"]
+    assert way in finding.text and finding.level == "error"
+
+
+def test_leave_one_out_is_what_leaving_out_gives():
+    stream = np.random.default_rng(6)
+    inputs, targets, groups = stream.normal(0, 0.5, (9, 4)), stream.normal(size=(9, 2)), np.array([0, 0, 1, 1, 2, 2, 3, 4, 5])
+    said = ridge.leave_out(inputs, targets, groups)
+    for group in range(6):
+        kept = groups != group
+        other = KernelRidge(alpha=ridge.PENALTY, kernel="rbf", gamma=1.0).fit(inputs[kept], targets[kept])
+        np.testing.assert_allclose(said[~kept], other.predict(inputs[~kept]), atol=1e-9)
+        np.testing.assert_allclose(ridge.tell(inputs[kept], targets[kept], inputs[~kept]), said[~kept], atol=1e-9)
