@@ -17,7 +17,7 @@ from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
 from utils.config import Config
 from utils.errors import UserError
-from utils.findings import Finding, errors, table, worst_first
+from utils.findings import Finding, errors, surely, table, worst_first
 from utils.health.trials import SAMPLES, trials
 from utils.known_answers import known_answers as answers_of_utils
 from utils.recipe import load_config
@@ -36,8 +36,8 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
     config, loaders = trainer.config, trainer.loaders
     return worst_first([
         *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(),
-        *audit(config, loaders, trainer.task.labels, full),
-        *audit_prompts(config, trainer.model, trainer.task.labels),
+        *surely(audit, config, loaders, trainer.task.labels, full),
+        *surely(audit_prompts, config, trainer.model, trainer.task.labels),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES),
                 trainer.device),
     ])

@@ -4,9 +4,13 @@ import dataclasses
 import logging
 import shutil
 import textwrap
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from utils.errors import UserError, first_line
 
 log = logging.getLogger("camxuc")
 
@@ -40,6 +44,24 @@ def of_some(names: Iterable[str]) -> dict:
     """The `count` and `example` of a Finding about these samples."""
     names = list(names)
     return {"count": len(names), "example": ", ".join(names[:NAMED])}
+
+
+def surely(check: Callable[..., Iterable[Finding]], *given) -> list[Finding]:
+    """What a check finds; one that fails is itself a finding, for it must not end a training.
+
+    Raises:
+        UserError: as the check does.
+    """
+    try:
+        return list(check(*given))
+    except UserError:
+        raise
+    except Exception as error:
+        log.debug("%s failed", check.__name__, exc_info=True)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return [Finding("warning", "check-failed", f"{check.__name__} could not be made: {type(error).__name__}: "
+                        f"{first_line(error)} ({Path(place.filename).name}:{place.lineno})",
+                        "look at the data that it met; the other checks were made")]
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,6 +1,9 @@
 import logging
 
-from utils.findings import Finding, errors, of_some, table, tell, worst_first
+import pytest
+
+from utils.errors import UserError
+from utils.findings import Finding, errors, of_some, surely, table, tell, worst_first
 
 NOTE, FEW, ODD, BAD = (Finding("note", "b", "told"), Finding("warning", "a", "few boxes", "add some", 12, "x, y"),
                        Finding("warning", "z", "odd"), Finding("error", "m", "wrong " * 12, count=2))
@@ -36,3 +39,20 @@ def test_the_log_warns_of_all_but_notes(caplog):
     tell([NOTE, BAD], "epoch 3")
     assert [(record.levelname, record.getMessage().split(" wrong")[0]) for record in caplog.records] == [
         ("WARNING", "epoch 3: error:"), ("INFO", "epoch 3: note: told [b]")]
+
+
+def test_a_check_that_fails_is_a_finding_and_a_users_error_passes():
+    def breaks(number: int):
+        yield Finding("note", "before", "said")
+        raise ZeroDivisionError(f"by {number}")
+
+    found, = surely(breaks, 3)
+    assert (found.level, found.name) == ("warning", "check-failed")
+    assert found.text.startswith("breaks could not be made: ZeroDivisionError: by 3 (test_findings.py:")
+    assert surely(lambda: [Finding("note", "all", "well")]) == [Finding("note", "all", "well")]
+
+    def refuses():
+        raise UserError("no such file")
+
+    with pytest.raises(UserError, match="no such file"):
+        surely(refuses)

@@ -41,8 +41,7 @@ class Answers(Watch):
         chance = 1 / max(int(present.sum()), 1)
         if gap > GAP and float(recalls.mean()) < 1.25 * chance and int(truth.sum()) >= LEAST * len(truth):
             yield Finding("warning", "nothing-carries-over", f"training accuracy is {row['accuracy']:.1%}, and on "
-                          "validation "
-                          f"the mean recall is {float(recalls.mean()):.1%} (chance: {chance:.1%})",
+                          f"validation the mean recall is {float(recalls.mean()):.1%} (chance: {chance:.1%})",
                           "see that both splits have the same labels and are cut alike; or regularise")
 
     def _one_class(self, said: Tensor, present: Tensor) -> Iterator[Finding]:

@@ -34,8 +34,7 @@ class Embeddings(Watch):
         row |= {"health_spread": spread, "health_dead_channels": dead}
         if spread < CONSTANT or logits < CONSTANT:
             yield Finding("error", "constant-features", f"validation samples all look the same to the network: its "
-                          "features "
-                          f"spread by {spread:.2g}, its answers by {logits:.2g} of their size",
+                          f"features spread by {spread:.2g}, its answers by {logits:.2g} of their size",
                           "see whether the input reaches it, and whether the learning rate is too high")
         elif dead > DEAD:
             yield Finding("warning", "dead-features", f"{dead:.0%} of the features' channels are the same for all "

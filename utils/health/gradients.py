@@ -81,8 +81,7 @@ class Gradients(Watch):
                           "clear them after each step (zero_grad)")
         if taken(self.seen, "against"):
             yield Finding("error", "another-loss", "what the first step ran backward is not the objective: the "
-                          "gradients "
-                          "point elsewhere", "see what stands before .backward()")
+                          "gradients point elsewhere", "see what stands before .backward()")
         if times := taken(self.seen, "unclipped"):
             yield Finding("error", "gradients-not-clipped", f"after clipping the gradient's norm is over --grad-clip "
                           f"{self.config.train.grad_clip:g}", "clip after unscaling and before the step", int(times))

@@ -47,8 +47,7 @@ class Queue(Watch):
         row |= {"health_queue_same_class": taken(self.seen, "same") / steps, "health_queue_age": held * steps / put}
         if held != min(count + put, size) or int(queue.pointer) != (pointer + put) % size:
             yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, "
-                          "and "
-                          f"{put} samples have come since", "each step must put in the keys of its samples, once")
+                          f"and {put} samples have come since", "each step must put in the keys of its samples, once")
         keys, labels = queue.queue[:held], queue.queue_labels[:held]
         if bool(((keys.norm(dim=-1) - 1).abs() > 1e-3).any()):
             yield Finding("error", "queue-damaged", "MoCo's queue holds keys that are not of unit length",

@@ -105,6 +105,5 @@ class Samples(Watch):
         same = float((of[1:] == of[:-1]).double().mean())
         if chance < 1 and abs(same - chance) > SIGMAS * (chance * (1 - chance) / len(of)) ** 0.5 + 0.05:
             yield Finding("error", "not-shuffled", f"neighbours in the training order are of one class in {same:.1%} "
-                          "of "
-                          f"cases; shuffled they would be in {chance:.1%}", "shuffle the training samples")
+                          f"of cases; shuffled they would be in {chance:.1%}", "shuffle the training samples")
 

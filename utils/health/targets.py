@@ -12,7 +12,7 @@ from utils.findings import Finding
 from utils.health.watch import Step, Watch, Watched, add, taken
 
 FLAT, SHARP = 0.2, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
-TURN = 4  # a step in so many is counted
+TURN = 8  # a step in so many is counted
 PHANTOM = 0.1  # of ln C: a classification loss below it says that nearly all is known
 POINTS = 0.1  # above always saying the commonest class, as a share of what is left: less is chance
 
@@ -44,8 +44,7 @@ class Targets(Watch):
         chance = 1 / self.seen["classes"]
         way = (mass - chance) / (1 - chance)
         told = (f"LDL's targets give the true class {mass:.3f} (chance: {chance:.3f}); their entropy is {entropy:.2f} "
-                "of "
-                f"{math.log(self.seen['classes']):.2f} nats")
+                f"of {math.log(self.seen['classes']):.2f} nats")
         if way < self._flat(chance):
             yield Finding("error", "flat-targets", f"{told}: they are flat, and nothing can be learned from them",
                           "--ldl-temperature auto, or a lower one")

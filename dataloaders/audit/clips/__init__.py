@@ -19,7 +19,7 @@ from dataloaders.audit.clips.turned import check_turned
 from dataloaders.audit.clips.view import View
 from dataloaders.loader import Loader
 from utils.config import Config
-from utils.findings import Finding
+from utils.findings import Finding, surely
 from utils.structures import Labels
 
 
@@ -27,7 +27,8 @@ def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
     rows, looks, glances = read_rows(view), look(view), glance(view)
-    return [*check_sources(view, rows), *check_listing(view), *check_folders(view, rows), *check_overlap(view, looks),
-            *check_boxes(view, looks), *check_frames(view, looks), *check_drawing(view), *check_card(view),
-            *check_shortcuts(view, glances), *check_turned(view, glances), *check_doubles(view, glances),
-            *check_fit(view, glances), *check_box_sense(view, glances), *check_tracks(view)]
+    checks = ((check_sources, rows), (check_listing,), (check_folders, rows), (check_overlap, looks),
+              (check_boxes, looks), (check_frames, looks), (check_drawing,), (check_card,), (check_shortcuts, glances),
+              (check_turned, glances), (check_doubles, glances), (check_fit, glances), (check_box_sense, glances),
+              (check_tracks,))
+    return [finding for check, *more in checks for finding in surely(check, view, *more)]

@@ -11,7 +11,7 @@ from dataloaders.audit.reviews.word_order import audit_word_order
 from dataloaders.audit.reviews.words import audit_splits_words, audit_words
 from dataloaders.loader import Loader
 from utils.config import TextConfig
-from utils.findings import Finding
+from utils.findings import Finding, surely
 from utils.structures import Labels
 
 
@@ -21,20 +21,21 @@ def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels
     by_class = config.loss.unmentioned == "class"
     sentiments = labels.classes[:-1] if by_class else labels.classes
     tables = tables_of(config)
-    findings = audit_rows(loaders, tables) + audit_counts(loaders["train"], tables, labels, by_class)
+    findings = surely(audit_rows, loaders, tables)
+    findings += surely(audit_counts, loaders["train"], tables, labels, by_class)
     for split, loader in loaders.items():
-        findings += audit_texts(split, loader, tables[split], data.text_column)
-        findings += audit_targets(split, loader, tables[split], labels, sentiments)
-        findings += audit_order(split, loader, data.oversample, data.batch_size)
-        findings += audit_batches(split, loader, data.max_tokens, full)
-        findings += audit_words(split, loader.dataset)
-        findings += audit_tokens(split, loader.dataset, config.model.prefix, data.max_tokens, full)
+        findings += surely(audit_texts, split, loader, tables[split], data.text_column)
+        findings += surely(audit_targets, split, loader, tables[split], labels, sentiments)
+        findings += surely(audit_order, split, loader, data.oversample, data.batch_size)
+        findings += surely(audit_batches, split, loader, data.max_tokens, full)
+        findings += surely(audit_words, split, loader.dataset)
+        findings += surely(audit_tokens, split, loader.dataset, config.model.prefix, data.max_tokens, full)
     datasets = {split: loader.dataset for split, loader in loaders.items()}
-    findings += audit_tokenizer(config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
-    findings += audit_splits_words(datasets)
-    findings += audit_word_order(datasets)
-    findings += audit_twins(datasets)
-    findings += audit_labels(datasets, labels.aspects, sentiments)
-    findings += audit_fit(datasets, labels.aspects, sentiments)
-    findings += audit_polarity(datasets, tables, labels.aspects, sentiments)
+    findings += surely(audit_tokenizer, config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
+    findings += surely(audit_splits_words, datasets)
+    findings += surely(audit_word_order, datasets)
+    findings += surely(audit_twins, datasets)
+    findings += surely(audit_labels, datasets, labels.aspects, sentiments)
+    findings += surely(audit_fit, datasets, labels.aspects, sentiments)
+    findings += surely(audit_polarity, datasets, tables, labels.aspects, sentiments)
     return findings
