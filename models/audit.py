@@ -184,7 +184,8 @@ def _learning(model: VideoRecogniser, classes: list[str]) -> list[Finding]:
     with torch.enable_grad():
         features = model.prompts(model.text_tower)
         weights = torch.linspace(-1, 1, features.numel(), device=features.device).view_as(features)
-        moved, = torch.autograd.grad((features * weights).sum(), [context], allow_unused=True)
+        value = (features * weights).sum()
+        moved = torch.autograd.grad(value, [context], allow_unused=True)[0] if value.requires_grad else None
     still = [] if moved is not None else classes
     if moved is not None:
         still = [classes[row] if len(moved) > 1 else "all classes" for row, vectors in enumerate(moved)

@@ -74,8 +74,8 @@ class Samples(Watch):
             if self.listed_once["train"] and not torch.equal(visits, expected):
                 wrong = (visits != expected).nonzero().flatten()
                 yield Finding("error", "not-every-sample", "an epoch does not visit each training sample as often as "
-                              "it "
-                              "should", "see the order", **of_some(self.watched.loaders["train"].ids[p] for p in wrong))
+                              "it should", "see the order",
+                              **of_some(self.watched.loaders["train"].ids[place] for place in wrong))
             return
         labels = self.targets["train"]
         counts = torch.bincount(labels).double()

@@ -91,6 +91,7 @@ def see(frame: np.ndarray, region: Box, side: int) -> np.ndarray | None:
     left, top, right, bottom = max(-x1, 0), max(-y1, 0), max(x2 - width, 0), max(y2 - height, 0)
     if max(left, top, right, bottom) > FAR * max(width, height):
         return None
+    x1, y1 = min(x1, width - 1), min(y1, height - 1)  # at least the edge's pixels
     frame = frame[max(y1, 0) : max(y2, 1), max(x1, 0) : max(x2, 1)]
     if left or top or right or bottom:
         frame = np.pad(frame, ((top, bottom), (left, right), (0, 0)), mode="edge")
