@@ -56,7 +56,8 @@ def test_no_weights(tmp_path):
         read_about(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x08\0\0\0\0\0\0\0notjson!", os.urandom(100)])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x08\0\0\0\0\0\0\0notjson!", os.urandom(100)],
+                         ids=["empty", "no header", "no JSON", "noise"])
 def test_a_damaged_file(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(UserError, match="not the weights of a run"):
