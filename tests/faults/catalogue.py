@@ -66,6 +66,54 @@ def paint(root: Path, change: Callable[[np.ndarray], np.ndarray], split: str = "
         cv2.imwrite(str(path), change(cv2.imread(str(path))))
 
 
+def of_clips(change: Callable[[list[np.ndarray]], list[np.ndarray]], split: str = "train", name: str = "*",
+             ) -> Callable[[Path], None]:
+    """Change the frames of a split's clips, or of one class's."""
+    def write(root: Path) -> None:
+        for clip in sorted((root / "CAER" / split).glob(f"{name}/*")):
+            files = sorted(clip.iterdir(), key=lambda file: int(file.stem))
+            for file, frame in zip(files, change([cv2.imread(str(file)) for file in files])):
+                cv2.imwrite(str(file), frame, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return write
+
+
+def letterbox(frame: np.ndarray) -> np.ndarray:
+    frame[:7] = frame[-7:] = 0
+    return frame
+
+
+def jumble(frames: list[np.ndarray]) -> list[np.ndarray]:
+    return [frames[place] for place in np.random.default_rng(0).permutation(len(frames))]
+
+
+def copy_cut(root: Path) -> None:
+    """Validation is training's clips, cut at the edges and encoded anew."""
+    copy_into("validation", "train")(root)
+    of_clips(lambda frames: [cv2.resize(frame[2:-2, 3:-3], frame.shape[1::-1]) for frame in frames], "validation")(root)
+
+
+def swap_folders(root: Path) -> None:
+    one, other, third = (root / "CAER/train" / name for name in ("Happy", "Sad", "Else"))
+    for old, new in ((one, third), (other, one), (third, other)):
+        old.rename(new)
+
+
+def upload_half(root: Path) -> None:
+    for clip in sorted((root / "CAER/train").glob("*/*"))[::4]:
+        for number in range(4, 12):
+            (clip / f"{number}.jpg").unlink()
+
+
+def shuffle_boxes(text: str) -> str:
+    table = json.loads(text)
+    order = np.random.default_rng(0).permutation(len(table))
+    return json.dumps(dict(zip(table, [list(table.values())[place] for place in order])))
+
+
+def late(clip: str, boxes: dict) -> tuple[str, dict]:
+    return clip, {f"{n}.jpg": boxes[f"{max(n - 4, 0)}.jpg"] for n in range(len(boxes))}
+
+
 def rotate_labels(text: str) -> str:
     return re.sub(r"(\d)$", lambda label: str((int(label[1]) + 1) % 7), text, flags=re.MULTILINE)
 
@@ -118,6 +166,24 @@ DATA = [
           data=lambda root: paint(root, lambda image: image * 0)),
     Fault("grey test clips", "test is far worse than validation", "split-grey",
           data=lambda root: paint(root, lambda i: cv2.cvtColor(cv2.cvtColor(i, 6), 8), "test")),
+    Fault("boxes shuffled among the clips", "every face is a piece of backdrop", "face-boxes-hold-nothing",
+          data=edit("face.json", shuffle_boxes)),
+    Fault("boxes four frames late", "faces slip out of the crop where people move", "face-boxes-late",
+          data=edit_boxes(late)),
+    Fault("boxes of the mirrored videos", "faces are in the crop only near the middle", "face-boxes-of-another-form",
+          data=of_each_box(lambda b: [64 - b[2], b[1], 64 - b[0], b[3]])),
+    Fault("the clips of a class have black bars", "the class is found at once, and not in new videos", "class-shortcut",
+          data=of_clips(lambda frames: [letterbox(frame) for frame in frames], name="Fear")),
+    Fault("validation with blue for red", "validation is far worse than training", "split-turned",
+          data=of_clips(lambda frames: [frame[..., ::-1] for frame in frames], "validation")),
+    Fault("frames extracted at twice the rate", "temporal layers see half the movement", "frames-twice",
+          data=of_clips(lambda frames: [frames[n // 2] for n in range(len(frames))])),
+    Fault("frames renamed in a random order", "temporal layers learn noise", "frames-jump", data=of_clips(jumble)),
+    Fault("an upload broke off in every fourth clip", "those clips end early", "clips-in-part", data=upload_half),
+    Fault("validation clips are training clips, cut and encoded anew", "validation is too good to be true",
+          "split-shows-training-clips", data=copy_cut),
+    Fault("the folders of two classes changed places", "both classes are never found in validation", "classes-swapped",
+          data=swap_folders),
     Fault("no clip of a class in validation", "weights are chosen that ignore the class", "class-absent",
           data=edit("validation.txt", lambda text: "".join(
               line for line in text.splitlines(True) if "/Sad/" not in line))),

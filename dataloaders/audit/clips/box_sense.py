@@ -99,4 +99,6 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _crop(one: Glance, box: Box) -> np.ndarray:
-    return see(one.frame, tuple(side * one.scale for side in box), SIDE)
+    x1, y1, x2, y2 = (side * one.scale for side in box)
+    high, wide = one.frame.shape[:2]
+    return see(one.frame, (min(x1, wide - 1), min(y1, high - 1), max(x2, 1), max(y2, 1)), SIDE)

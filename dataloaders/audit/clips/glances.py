@@ -17,7 +17,7 @@ from dataloaders.clips import IMAGE, Clip
 
 SECONDS, MOST = 2.5, 800  # of a quick audit; clips, whatever the audit
 THUMB, FACE, CENTRE = 32, 16, 160
-SEEN = 0.9  # of a box that must lie in the frame
+SEEN, LEAST = 0.9, 4  # of a box that must lie in the frame; pixels of its shorter side
 
 
 @dataclass
@@ -81,7 +81,7 @@ def _glance(split: Split, clip: Clip, table: BoxTable | None) -> Glance | None:
 
 def within(box: Box, width: int, height: int) -> bool:
     wide, high = min(box[2], width) - max(box[0], 0), min(box[3], height) - max(box[1], 0)
-    return wide > 0 and high > 0 and wide * high >= SEEN * (box[2] - box[0]) * (box[3] - box[1])
+    return min(wide, high) >= LEAST and wide * high >= SEEN * (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _read(clip: Clip) -> tuple[np.ndarray, int, dict[str, str], dict[str, float]]:
