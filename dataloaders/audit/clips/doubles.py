@@ -14,6 +14,7 @@ CANDIDATES, LIKELY = 3, 0.5  # training clips that are looked at cell by cell: t
 RARE, ENOUGH = 0.1, 64  # a cell tells something if few other clips have its colour there; how many must
 ALIKE = 0.5  # share of such cells
 CROPS = (0.0, 0.05, 0.1)  # cut off each edge
+LOOKED, COMPARED = 60, 150  # clips of a split that are looked for; pictures that say which colours are rare
 SHARE = 0.05  # of a split, from which it is told
 
 
@@ -23,6 +24,7 @@ def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
         own = [one for one in glances if one.split == name and one.thumb.std() > 8]
         if name == "train" or len(own) < 4 or len(train) < 12:
             continue
+        own = _spread(own, LOOKED)
         found = alike(own, train)
         told = [f"{name} {one.clip.id} and train {train[place].clip.id}" for one, place in zip(own, found)
                 if place is not None]
@@ -36,7 +38,8 @@ def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
 def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:
     """For each of the first the place of its look-alike in the second."""
     thumbs = [np.stack([one.thumb for one in part]) for part in (own, train)]
-    everything = _small(np.concatenate(thumbs))
+    everything = _small(np.stack(_spread([*thumbs[0], *thumbs[1]], COMPARED)))
+    forms = [(form, form(everything)) for form in (np.asarray, _even)]
     best, where = np.zeros(len(own)), np.zeros(len(own), int)
     for mirrored in (False, True):
         for ours, theirs in [(cut, 0.0) for cut in CROPS] + [(0.0, cut) for cut in CROPS[1:]]:
@@ -47,11 +50,16 @@ def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:
             for place, candidates in enumerate(likely):
                 if likeness[place, candidates[0]] < LIKELY * pictures[place].size * CONTRAST**2:
                     continue
-                for form in (np.asarray, _even):
-                    score = _score(form(pictures)[place], form(scenes[candidates]), form(everything))
+                for form, others in forms:
+                    score = _score(form(pictures[place][None])[0], form(scenes[candidates]), others)
                     if score.max() > best[place]:
                         best[place], where[place] = score.max(), candidates[score.argmax()]
     return [int(place) if score > ALIKE else None for score, place in zip(best, where)]
+
+
+def _spread(items: list, most: int) -> list:
+    """At most so many, evenly through them."""
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, min(len(items), most))]
 
 
 def _score(picture: np.ndarray, scenes: np.ndarray, everything: np.ndarray) -> np.ndarray:
