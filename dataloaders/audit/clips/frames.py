@@ -18,9 +18,9 @@ MEANINGS = {"brightness": 60.0, "contrast": 35.0, "red against blue": 35.0}  # g
 
 
 def check_frames(view: View, looks: list[Look]) -> Iterator[Finding]:
-    yield Finding("note", "looked-at", f"{len(looks)} of {sum(len(split.clips) for split in view.splits.values())} "
-                  f"clips "
-                  "were decoded", "" if view.full else "decode all with --full", len(looks))
+    total = sum(len(split.clips) for split in view.splits.values())
+    yield Finding("note", "looked-at", f"{len(looks)} of {total} clips were decoded",
+                  "decode all with --full" if len(looks) < total and not view.full else "", len(looks))
     for split in view.splits.values():
         own = [one for one in looks if one.split == split.name]
         yield from _bad(view, split.name, own)
