@@ -1,5 +1,7 @@
 """What clips show next to each other: each fault is drawn into sound glances, and must be named; sound ones raise nothing."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -114,6 +116,11 @@ def test_copies_of_training_clips(change):
     glances = copied(change)
     finding = {f.name: f for f in check_doubles(view_of(), glances)}["split-shows-training-clips"]
     assert 6 <= finding.count <= 8 and "of 16 clips of val" in finding.text
+
+
+def test_tiny_pictures_are_alike_by_chance():
+    glances = copied(cropped)
+    assert list(check_doubles(view_of(), [replace(one, size=(8, 8)) for one in glances])) == []
 
 
 def test_the_look_alike_is_the_right_one():
