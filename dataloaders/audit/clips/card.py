@@ -78,8 +78,8 @@ def check_card(view: View) -> Iterator[Finding]:
         card = Card(Path(folder), max(25, min(4 * wanted + 1, 101), wanted + 3))
         tested = set()
         for split in view.splits.values():
-            if type(split.dataset) not in tested:
-                tested.add(type(split.dataset))
+            if (kind := (type(split.dataset), split.training)) not in tested:
+                tested.add(kind)
                 try:
                     yield from _check(split, card)
                 except Exception as error:  # whatever a broken line may raise

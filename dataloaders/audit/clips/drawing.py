@@ -59,7 +59,12 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
              "the side of frames": (dataset.side, max(data.image_size, split.training
                                                       and getattr(data, "load_size", 0) or 0)),
              "the reader's time-out": (split.loader.timeout, data.reader_timeout),
-             "the ids": (dataset.ids, [clip.id for clip in dataset.clips])}
+             "the ids": (dataset.ids, [clip.id for clip in dataset.clips]),
+             "the shuffling": (split.order.shuffle, split.training),
+             "the weighted sampler": (split.order.weights is not None,
+                                      split.training and getattr(data, "use_weighted_sampler", False))}
+    if not split.labelled:  # no label may be learned from
+        given["the clips' numbers"] = (list(dataset.targets), list(range(len(dataset))))
     wrong = [name for name, (has, due) in given.items() if has != due]
     if wrong:
         yield Finding("error", "settings-not-used", f"{split.name}: the loader does not have the recipe's {wrong[0]}",
