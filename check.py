@@ -15,6 +15,7 @@ from dataloaders.known_answers import known_answers as answers_of_dataloaders
 from models.audit import audit_prompts
 from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
+from trainer_answers import known_answers as answers_of_trainer
 from utils.config import Config
 from utils.errors import UserError
 from utils.findings import Finding, errors, surely, table, worst_first
@@ -35,7 +36,7 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
     """All findings about a training that has not begun, the worst first. Nothing of it is changed."""
     config, loaders = trainer.config, trainer.loaders
     return worst_first([
-        *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(),
+        *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(), *answers_of_trainer(),
         *surely(audit, config, loaders, trainer.task.labels, full),
         *surely(audit_prompts, config, trainer.model, trainer.task.labels),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES),

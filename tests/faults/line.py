@@ -14,6 +14,8 @@ def replace_line(function: Callable, old: str, new: str, monkeypatch) -> None:
     lines = [f"def around({', '.join(names)}):", textwrap.indent(source.replace(old, new), "    "),
              f"    return {function.__name__}"]
     space = dict(function.__globals__)
-    exec("\n".join(lines), space)
-    made = inspect.unwrap(space["around"](*[None] * len(names)))
-    monkeypatch.setattr(function, "__code__", getattr(made, "__func__", made).__code__)
+    # Only where it must be: inside another function a method would find itself where it calls a function of its name.
+    exec("\n".join(lines) if names else source.replace(old, new), space)
+    made = space["around"](*[None] * len(names)) if names else space[function.__name__]
+    made = inspect.unwrap(getattr(made, "fget", None) or getattr(made, "__func__", made))
+    monkeypatch.setattr(function, "__code__", made.__code__)
