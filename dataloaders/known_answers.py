@@ -12,18 +12,19 @@ import torch
 
 from dataloaders.augment import Augmentation
 from dataloaders.boxes import Boxes
-from dataloaders.clips import frame_number
+from dataloaders.clips import Clip, frame_number
 from dataloaders.crops import crop_to, cut, face_region, letterbox, visible
 from dataloaders.label_cells import cell_sentiment, meaning, split_items
 from dataloaders.lists import label_base, read_daisee, read_lists, scan_folders, scan_unlabelled
-from dataloaders.order import Order, class_weights
+from dataloaders.order import Draw, Order, class_weights
 from dataloaders.readers import frame_files, read_clip
 from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
 from dataloaders.sampling import tsn_indices, window_indices
 from dataloaders.subset import labelled_places
 from dataloaders.text_dataloader import Sample, collate_reviews, count_labels, oversampled, tokenize
+from dataloaders.video import AugmentedDataset, VideoDataset, collate_clips
 from dataloaders.video import Sample as ClipSample
-from dataloaders.video import collate_clips
+from utils.config import VideoDataConfig
 from utils.findings import Finding
 from utils.known_answers.answer import Answer, check
 
@@ -168,6 +169,22 @@ def augmented() -> list:
     return made
 
 
+def apart() -> list[bool]:
+    """Of a noisy picture listed twice: one draw is always the same; another epoch, another clip, a second visit and the
+    other stream are augmented otherwise; evaluation shows it as it is, whatever the draw."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "a.png")
+        cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8))
+        clips = [Clip("a", path, 0), Clip("b", path, 0)]
+        data = VideoDataConfig(num_segments=1, image_size=16, missing_box="full")
+        training, evaluation = AugmentedDataset(clips, data, 0), VideoDataset(clips, data, 0)
+        first, *others = [training[draw] for draw in (Draw(0, 0, 0), Draw(1, 0, 0), Draw(0, 1, 0), Draw(0, 0, 1))]
+        return [torch.equal(first.face, training[Draw(0, 0, 0)].face),
+                *(not torch.equal(first.face, other.face) for other in others),
+                not torch.equal(first.face, first.context),
+                torch.equal(evaluation[Draw(0, 0, 0)].face, evaluation[Draw(3, 1, 2)].face)]
+
+
 def counted() -> list:
     """Cells of each sentiment as often as drawn; an aspect that never has one is unrated. Sentiment 0 stands 3 times,
     1 once: a review of it is drawn 3 times."""
@@ -273,6 +290,7 @@ ANSWERS = [
     Answer("clips of a batch", "dataloaders/video.py", stacked, [[0, 1], [9, 8], [5, 6], ["0", "1"]]),
     Answer("labels counted", "dataloaders/text_dataloader.py", counted,
            [[1, 3, 1], [3, 3, 1 + 3 + 2], ["y"], ["p", "n", "not mentioned"], [1, 3]]),
+    Answer("what is drawn anew", "dataloaders/video.py", apart, [True] * 6),
     Answer("Augmentation", "dataloaders/augment.py", augmented,
            [[0, 20, 40, 60], [60, 40, 20, 0], [0, 0, 20, 40], [5, 45, 85, 125], [0, 20, 127, 127]]),
 ]

@@ -96,6 +96,13 @@ def of_aspects() -> Tensor:
         return head(torch.tensor([[[3.0]]])).flatten()
 
 
+def frames_layers() -> list:
+    """Those of the transformer over frames."""
+    layers = drawn_nowhere(lambda: TemporalTransformer(8, 3, 2, "cls", 0.25)).transformer.layers
+    return [[layer.self_attn.num_heads, layer.self_attn.dropout, layer.dropout.p, layer.dropout1.p, layer.dropout2.p,
+             layer.norm_first, layer.self_attn.batch_first, layer.linear1.out_features] for layer in layers]
+
+
 def head(layers: int) -> list[str]:
     return [type(layer).__name__ for layer in drawn_nowhere(lambda: projection_head(4, 3, 2, layers))]
 
@@ -111,6 +118,11 @@ ANSWERS = [
     Answer("Adapter's layers", "models/adapter.py",
            lambda: [list(weight.shape) for weight in drawn_nowhere(lambda: Adapter(8, 4, 0.0)).parameters()],
            [[8], [8], [2, 8], [2], [8, 2], [8]]),
+    Answer("Adapter's dropout", "models/adapter.py",
+           lambda: [part.p for part in drawn_nowhere(lambda: Adapter(8, 4, 0.25)).modules()
+                    if isinstance(part, nn.Dropout)], [0.25]),
+    Answer("TemporalTransformer's layers", "models/temporal.py", frames_layers,
+           [[2, 0.25, 0.25, 0.25, 0.25, True, True, 32]] * 3),
     Answer("Fusion", "models/fusion.py", fused, [31.0, 2.0]),
     # f = 3 5 7 9 11; d of the sum of f^2 by the weight is the sum of 2 f x = 2 (3 + 10 + 21 + 36 + 55)
     Answer("in_chunks", "models/chunks.py", chunked,

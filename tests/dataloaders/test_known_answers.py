@@ -8,6 +8,8 @@ import dataloaders.known_answers as room
 from dataloaders import crops, label_cells, lists, readers, reviews, sampling, text_dataloader
 from dataloaders.boxes import Boxes
 from dataloaders.order import Draw, Order
+from dataloaders.video import VideoDataset
+from tests.faults.line import replace_line
 
 
 def test_all_are_right_and_nothing_is_drawn():
@@ -38,3 +40,15 @@ def test_all_are_right_and_nothing_is_drawn():
 def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     monkeypatch.setattr(target, name, value)
     assert wrong in [finding.text.split(" gives ")[0] for finding in room.known_answers()]
+
+
+@pytest.mark.parametrize("function, old, new", [
+    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, use"),
+    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, 0, draw.index, draw.repeat, use"),
+    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, draw.index, use"),
+    (VideoDataset.__getitem__, "stream(CONTEXT)", "stream(FACE)"),
+    (VideoDataset._finish, "frames.transpose", "draw_augmentation(stream, 1.0, 0)(frames).transpose"),
+])
+def test_what_is_not_drawn_anew_is_named(monkeypatch, function, old, new):
+    replace_line(function, old, new, monkeypatch)
+    assert "what is drawn anew" in [finding.text.split(" gives ")[0] for finding in room.known_answers()]

@@ -7,6 +7,7 @@ import models.known_answers as room
 import models.temporal
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear
+from tests.faults.line import replace_line
 
 
 def test_all_are_right_and_nothing_is_drawn():
@@ -29,4 +30,14 @@ def test_all_are_right_and_nothing_is_drawn():
 ])
 def test_a_changed_part_is_named(monkeypatch, target, name, value, wrong):
     monkeypatch.setattr(target, name, value)
+    assert wrong in [finding.text.split(" gives ")[0] for finding in room.known_answers()]
+
+
+@pytest.mark.parametrize("function, old, new, wrong", [
+    (Adapter.__init__, "nn.Dropout(dropout)", "nn.Dropout(0.0)", "Adapter's dropout"),
+    (models.temporal.TemporalTransformer.__init__, "norm_first=True", "norm_first=False", "TemporalTransformer's layers"),
+    (models.temporal.TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9", "TemporalTransformer's layers"),
+])
+def test_a_changed_line_is_named(monkeypatch, function, old, new, wrong):
+    replace_line(function, old, new, monkeypatch)
     assert wrong in [finding.text.split(" gives ")[0] for finding in room.known_answers()]

@@ -11,11 +11,20 @@ import utils.losses.ghm
 import utils.losses.ldl
 import utils.losses.moco
 import utils.losses.supcon
+import utils.optimizer
+import utils.precision
+import utils.prediction
 import utils.tasks.clip_metrics
+import utils.tasks.review_metrics
+from tests.faults.line import replace_line
 from utils.cells import sentiment_cells
 from utils.known_answers import ANSWERS, known_answers, losses, scores, training
 from utils.known_answers.answer import Answer, check
 from utils.losses import DecorrelationLoss, FocalLoss, MoCoLoss
+from utils.prediction import Predictions
+from utils.tasks.clips import Clips
+from utils.tasks.pretraining import Pretraining
+from utils.tasks.reviews import Reviews
 
 
 def test_all_are_right_and_nothing_is_drawn():
@@ -69,6 +78,34 @@ original_moco = utils.losses.moco.moco_loss
 ])
 def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     assert wrong in said(monkeypatch, target, name, value)
+
+
+@pytest.mark.parametrize("function, old, new, wrong", [
+    (utils.prediction.predict, "parts.append(part.float().cpu())", "parts.insert(0, part.float().cpu())", "predict"),
+    (utils.prediction.predict, "if not len(batch):", "if len(batch) < 2:", "predict"),
+    (utils.prediction.predict, "model.train(was_training)", "pass", "predict"),
+    (Predictions.probabilities, "dim=-1", "dim=0", "probabilities of predictions"),
+    (Predictions.cross_entropy, "self.logits[known]", "self.probabilities[known]", "cross entropy of predictions"),
+    (Clips.score, "self.labels.classes", "self.labels.classes[::-1]", "what is said of clips"),
+    (Clips.rows, "row.argmax()", "row.argmin()", "what is said of clips"),
+    (Pretraining._voted, "self.neighbours)", "1)", "what neighbours say of a clip"),
+    (Reviews.__init__, "config.model.mention_threshold", "0.5", "from when an aspect is mentioned"),
+    (Reviews.cells, "!= self.fill", "== self.fill", "what is said of reviews by a class"),
+    (Reviews.mention_probabilities, "1 - predictions", "predictions", "what is said of reviews by a class"),
+    (Reviews.sentiment_probabilities, ": len(self.sentiments)", ":", "what is said of reviews by a class"),
+    (Reviews.score, "score_cells(self.cells(predictions)", "score_cells(polarity", "what is said of reviews"),
+    (Reviews.rows, "of[i][a]", "of[i][a][::-1]", "what is said of reviews"),
+    (utils.tasks.review_metrics.count_pairs, "(truth != NO_POLARITY)", "(truth == truth)", "review scores"),
+    (utils.tasks.clip_metrics._from_matrix, '"f1": float(f1[i])', '"f1": float(recall[i])', "clip scores"),
+    (utils.optimizer.build_optimizer, "AdamW(parts, lr=config.lr)", "AdamW(parts, lr=config.lr, eps=0.01)",
+     "optimisers"),
+    (utils.optimizer.build_optimizer, "trust_clip=False", "trust_clip=True", "optimisers"),
+    (utils.precision.choose_precision, "Precision(None, False, \"float32 (--no-use-amp)\")",
+     "Precision(torch.bfloat16, False, '')", "choose_precision"),
+])
+def test_a_changed_line_is_named(monkeypatch, function, old, new, wrong):
+    replace_line(function, old, new, monkeypatch)
+    assert wrong in [finding.text.split(" gives ")[0] for finding in known_answers()]
 
 
 def test_a_finding_says_what_where_and_what_to_do():

@@ -9,12 +9,12 @@ import warnings
 import torch
 
 from utils.findings import Finding
-from utils.known_answers import losses, scores, training
+from utils.known_answers import losses, predictions, scores, training
 from utils.known_answers.answer import check
 
 __all__ = ["known_answers"]
 
-ANSWERS = [*losses.ANSWERS, *training.ANSWERS, *scores.ANSWERS]
+ANSWERS = [*losses.ANSWERS, *training.ANSWERS, *scores.ANSWERS, *predictions.ANSWERS]
 
 
 def known_answers() -> list[Finding]:

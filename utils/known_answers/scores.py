@@ -3,7 +3,7 @@
 import torch
 
 from utils.config import TextConfig
-from utils.known_answers.answer import Answer, rows
+from utils.known_answers.answer import Answer, logs, rows
 from utils.prediction import Predictions
 from utils.probe import knn
 from utils.representation import alignment, contrastive_accuracy, effective_rank, feature_spread, uniformity
@@ -21,10 +21,11 @@ def clip_scores() -> list:
     """
     said = torch.nn.functional.one_hot(torch.tensor([0, 0, 1, 1, 1, 0]), 4).float()
     found = score(said, torch.tensor([0, 0, 0, 1, 1, 2]), list("abcd"))
-    blind, first = found["baselines"], found["per_class"]["a"]
+    blind, first, second = found["baselines"], *(found["per_class"][name] for name in "ab")
     return [found["war"], found["uar"], found["macro_f1"], found["confusion_matrix"],
-            first["recall"], first["precision"], *(blind["majority"][name] for name in ("war", "uar", "macro_f1")),
-            blind["prior"]["war"], blind["prior"]["uar"], found["per_class"]["d"]["recall"]]
+            first["recall"], first["precision"], second["recall"], second["precision"], second["f1"],
+            *(blind["majority"][name] for name in ("war", "uar", "macro_f1")), blind["prior"]["war"],
+            blind["prior"]["uar"], found["per_class"]["d"]["recall"]]
 
 
 TRUTH = torch.tensor([[0, -1], [1, -2]])  # two reviews, two aspects; -1 not mentioned, -2 without a sentiment
@@ -33,9 +34,9 @@ HEADLINE = ("aspect_micro_f1", "aspect_macro_f1", "pair_micro_f1", "pair_macro_f
 
 
 def review_scores() -> list:
-    """Said 0 0 / 0 -2. Aspects: hits 2 1, said 2 2, true 2 1: 6/7; 1 and 2/3. Pairs: one hit of three said, two true:
+    """Said 0 0 / 0 1, and of the last only that it is mentioned is known. Aspects: hits 2 1, said 2 2, true 2 1: 6/7; 1 and 2/3. Pairs: one hit of three said, two true:
     2/5; F1 2/3 and 0 of the two true ones. Polarity 0 for 0 and for 1: 1/2; 2/3 and 0."""
-    said, polarity = torch.tensor([[0, 0], [0, -2]]), torch.tensor([[0, 0], [0, 1]])
+    said, polarity = torch.tensor([[0, 0], [0, 1]]), torch.tensor([[0, 0], [0, 1]])
     found = score_cells(said, polarity, TRUTH, ["a", "b"], ["x", "y"])
     return [*(found[name] for name in HEADLINE), found["polarity_matrix"], found["pair_support"], found["mentions"]]
 
@@ -69,10 +70,10 @@ LIE = "utils/representation.py"
 ANSWERS = [
     Answer("clip scores", "utils/tasks/clip_metrics.py", clip_scores,
            [4 / 6, 5 / 9, 0.488889, [[2, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], 2 / 3, 2 / 3,
-            0.5, 1 / 3, 2 / 9, 0.388889, 1 / 3, None]),
+            1.0, 2 / 3, 0.8, 0.5, 1 / 3, 2 / 9, 0.388889, 1 / 3, None]),
     Answer("cross entropy of predictions", "utils/prediction.py",
-           lambda: Predictions(["1", "2"], torch.tensor([0, -1]), rows([0.0, 0.0], [9.0, 0.0])).cross_entropy,
-           0.693147),
+           lambda: Predictions(["1", "2", "3"], torch.tensor([0, -1, 1]),
+                               logs([0.5, 0.5], [0.9, 0.1], [0.9, 0.1])).cross_entropy, 1.497866),  # (ln 2 + ln 10) / 2
     Answer("review scores", "utils/tasks/review_metrics.py", review_scores,
            [6 / 7, 5 / 6, 2 / 5, 1 / 3, 1 / 2, 1 / 3, [[1, 0], [1, 0]], [[1, 1], [0, 0]], 3]),
     Answer("review baselines", "utils/tasks/review_metrics.py", blind_scores,

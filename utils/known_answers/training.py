@@ -6,11 +6,12 @@ from torch import Tensor, nn
 
 from utils.averaging import frozen_copy, move_towards
 from utils.cells import sentiment_cells, unmentioned_class
-from utils.config import SimclrDataConfig, TextTrainConfig, VideoTrainConfig
+from utils.config import SimclrDataConfig, SimclrTrainConfig, TextTrainConfig, VideoTrainConfig
 from utils.known_answers.answer import Answer
 from utils.meter import Meter
 from utils.mixup import mixup
 from utils.optimizer import build_optimizer, depth_factors
+from utils.precision import choose_precision
 from utils.schedules import before, from_epoch, learning_rate_factor, ramp
 from utils.structures import Batch
 from utils.views import Draws, draw_views, make_views, view_pairs
@@ -92,6 +93,21 @@ def decayed() -> list:
             optimizer.defaults["nesterov"]]
 
 
+def of_optimizers() -> list:
+    """What torch and timm are told beside the groups."""
+    made = [build_optimizer(VideoTrainConfig(), {"": [("x", nn.Parameter(torch.ones(1)))]}),
+            build_optimizer(SimclrTrainConfig(optimizer="lars", lr=0.1), {"": [("x", nn.Parameter(torch.ones(1)))]})]
+    asked = ("betas", "eps", "amsgrad", "maximize"), ("momentum", "nesterov", "trust_clip", "trust_coeff")
+    return [[optimizer.defaults[name] for name in names] for optimizer, names in zip(made, asked)]
+
+
+def precisions() -> list:
+    """Without AMP, in bf16, in fp16 with a scaler, whatever the device."""
+    return [[str(found.dtype), found.scaled] for settings in (
+        {"use_amp": False}, {"amp_dtype": "bf16"}, {"amp_dtype": "fp16"})
+        for found in [choose_precision(VideoTrainConfig(**settings), torch.device("cpu"))]]
+
+
 SAME = dict(left=0.0, top=0.0, width=1.0, height=1.0, flip=False, brightness=1.0, contrast=1.0, saturation=1.0,
             hue=0.0, grey=False, sigma=0.0)
 
@@ -154,6 +170,10 @@ ANSWERS = [
            ["AdamW", [["image_encoder", 1.0, 1.0, 0.0, 3], ["image_encoder", 1.0, 1.0, 0.5, 4],
                       ["prompt_learner", 2.0, 2.0, 0.0, 7], ["rest", 4.0, 4.0, 0.0, 3], ["rest", 4.0, 4.0, 0.5, 4]],
             [False, False]]),
+    Answer("optimisers", "utils/optimizer.py", of_optimizers,
+           [[[0.9, 0.999], 1e-8, False, False], [0.9, False, False, 0.001]]),
+    Answer("choose_precision", "utils/precision.py", precisions,
+           [["None", False], ["torch.bfloat16", False], ["torch.float16", True]]),
     Answer("rates by layer", "utils/optimizer.py", decayed, [[0.5, 1.0, 0.25, 1.0], [2.0, 4.0, 8.0], 0.9, True]),
     Answer("sentiment_cells", "utils/cells.py",
            lambda: [sentiment_cells(CELLS, -1), sentiment_cells(CELLS, 3)], [[[-1, -1, 0, 2]], [[3, -1, 0, 2]]]),
