@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import models.prompts
 import models.temporal
 import models.video_encoder
 import utils.mixup
@@ -30,6 +31,7 @@ from models.temporal import TemporalTransformer
 from models.text_tower import TextTower
 from models.video_encoder import VideoEncoder
 from tests import small_reviews, small_simclr
+from tests.faults.line import replace_line
 from trainer import Trainer
 from utils.health.trials import trials
 from utils.losses import MoCoLoss
@@ -73,6 +75,8 @@ CLEAN = [
     ("simclr", "--load-size 40 --num-segments 1 --streams face --crop-scale 1 --colour 0 --flip 0"),
     ("text", "--pooling aspect --token-dropout 0.3"), ("text", "--pooling mean --loss-type ce --unmentioned class"),
     ("text", "--loss-type ghm --unmentioned neutral --batch-size 1"), ("text", "--loss-type unified --lr-encoder 0"),
+    ("video", "--contexts-init photo --temporal-layers 2 --dropout 0 --adapter-ratio 64 --lr-prompt-learner 0"),
+    ("text", "--freeze-embeddings --dropout 0 --pooling cls"),
     ("text", "--contrastive-weight 0 --focal-alpha 1 2 3"), ("text", "--classification-weight 0"),
 ]
 
@@ -249,3 +253,41 @@ def test_a_fault_is_named(trainer, monkeypatch, name, what, owner, attribute, va
     finding = findings[f"trial-{name}"]
     assert finding.level == ("warning" if name == "no-gradient" else "error")
     assert finding.remedy.startswith("look at ")
+
+
+# Kind and flags, a function, a piece of its text, and what stands there by mistake.
+LINES = {
+    "learns": [("video", VideoRecogniser.__init__, "requires_grad_(trainable_image)", "requires_grad_(False)"),
+               ("video", TextTower.__init__, "text.requires_grad_(False)", "text.requires_grad_(True)"),
+               ("text --freeze-embeddings", models.text, "if config.train.freeze_embeddings:", "if False:")],
+    "frozen": [("video --clip-model micro_bn", VideoRecogniser.train, "if not self", "if self"),
+               ("text", ReviewReader.train, "if not self", "if self"),
+               ("simclr", SIMCLR._projected, "head.train(len(features) > 1)", "head.eval()")],
+    "built": [("video --dropout 0.2", Adapter.__init__, "nn.Dropout(dropout)", "nn.Dropout(0.0)"),
+              ("video", TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9"),
+              ("simclr --temporal-layers 2", TemporalTransformer.__init__, "(layer, layers,", "(layer, 1,"),
+              ("video --temporal-heads 4", TemporalTransformer.__init__, "width, heads, 4", "width, 1, 4"),
+              ("video --adapter-ratio 2", VideoEncoder.__init__, "settings.adapter_ratio", "4"),
+              ("simclr --head-width 24", SimCLR.__init__, "settings.head_width", "16"),
+              ("text --head-width 8", ReviewReader.__init__, "nn.Linear(width, settings.head_width)",
+               "nn.Linear(width, 16)"),
+              ("text", ReviewReader.__init__, "nn.ReLU(), nn.Dropout(settings.dropout)", "nn.ReLU(), nn.Dropout(0.9)")],
+    "prompt-contexts": [("video --contexts-init photo", models.prompts._initial_context, "if not init:", "if True:")],
+    "start": [("video", VideoEncoder.forward, "[face, context]", "[context, face]")],
+    "keys": [("video", VideoRecogniser._keys, "self.key_side(self.text", "self.prompts(self.text"),
+             ("video --moco-keys video", VideoRecogniser._keys, "self.key_side(batch", "self.video(batch"),
+             ("simclr --ssl moco", SimCLR._keys, "= self.key_side", "= self.video, self.head")],
+    "mirror": [("video --mirror", VideoRecogniser.forward, "self.mirror and not self.training", "self.mirror")],
+    "part-without-gradient": [
+        ("video", VideoRecogniser.forward, "text_features=text,", "text_features=text.detach(),"),
+        ("text", ReviewReader.forward, "self._project(embedding)", "self._project(embedding.detach())"),
+        ("text", ReviewReader.forward, "self.mentions(pooled)", "self.mentions(pooled.detach())")],
+}
+
+
+@pytest.mark.parametrize("name, case", [(name, case) for name, cases in LINES.items() for case in cases],
+                         ids=lambda value: value if isinstance(value, str) else "")
+def test_a_line_that_is_wrong_is_named(trainer, monkeypatch, name, case):
+    (kind, _, flags), *line = case[0].partition(" "), *case[1:]
+    replace_line(*line, monkeypatch)
+    assert f"trial-{name}" in {finding.name for finding in found(trainer(kind, flags))}

@@ -89,6 +89,13 @@ def order_of_frames(bench: Bench) -> Iterator[Finding]:
 
     with bench.awake():
         feature = bench.say(batch).embedding
+        if getattr(settings, "mirror", False):
+            bench.model.eval()
+            bench.model.training = True  # of the outermost module alone: nothing is dropped
+            with torch.no_grad():
+                if same(bench.model(batch).embedding, bench.model(turned(-1)).embedding):
+                    yield fault("mirror", "in training, too, a clip counts as the mean of itself and its mirror image",
+                                "models/recogniser.py")
         if batch.face.shape[1] > 1 and same(feature, bench.say(turned(1)).embedding):
             yield fault("frame-order", "a clip's feature does not depend on the order of its frames",
                         "models/temporal.py: positions")
@@ -100,13 +107,13 @@ def order_of_frames(bench: Bench) -> Iterator[Finding]:
 def starts_as_the_mean(bench: Bench) -> Iterator[Finding]:
     """Adapter, fusion and temporal transformer start silent: a feature is the mean of the face frames' features."""
     batch, video = bench.clips(), bench.model.video.eval()
-    towers = []
-    hook = video.visual.register_forward_hook(lambda _, given, out: towers.append(out))
-    feature = bench.say(replace(batch)).embedding
-    hook.remove()
     if getattr(bench.config.model, "mirror", False):
         return
-    frames = towers[0].float().view(-1, *batch.face.shape[:2], feature.shape[-1])[0]  # (B, T, D) of the face
+    feature, face = bench.say(batch).embedding, batch.face
+    mean, std = (torch.tensor(value, device=bench.device).view(3, 1, 1) for value in
+                 (video.visual.image_mean, video.visual.image_std))
+    with torch.no_grad():
+        frames = video.visual((face.flatten(0, 1) / 255 - mean) / std).float().unflatten(0, face.shape[:2])  # (B, T, D)
     mean = nn.functional.normalize(nn.functional.normalize(frames, dim=-1).mean(dim=1), dim=-1)
     if not close(feature, mean, 1e-4):
         yield fault("start", "an untrained clip feature is not the mean of its face frames' features: what is put onto "

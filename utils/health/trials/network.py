@@ -79,6 +79,39 @@ def everything_learns(bench: Bench) -> Iterator[Finding]:
                     f"{dead[0]}", "detach, no_grad and what the forward pass leaves out", level="warning")
 
 
+# Groups of weights that learn from each part of the output.
+LEARN_FROM = {
+    "video": {"logits": ("image_encoder", "prompt_learner", "adapter", ""), "embedding": ("image_encoder", "adapter", ""),
+              "text_features": ("prompt_learner",)},
+    "text": {"logits": ("encoder", ""), "mention": ("encoder", ""), "projection": ("encoder", "")},
+    "simclr": {"projection": ("",)},
+}
+
+
+def each_part_teaches(bench: Bench) -> Iterator[Finding]:
+    """From each part of the output that a loss may take a gradient goes to all weights that make it."""
+    groups, train = bench.model.parameter_groups(), bench.config.train
+    bench.model.train()
+    batch = bench.task.prepare(bench.batch, np.random.default_rng(0))
+    with bench.awake():
+        said = leaves(bench.model(batch))
+        for part, names in LEARN_FROM[bench.config.model.model].items():
+            learning = {name: [weight for _, weight in groups[name] if weight.requires_grad] for name in names
+                        if getattr(train, f"lr_{name}" if name else "lr")}
+            if part not in said or not any(learning.values()):
+                continue
+            value, lost = said[part], list(learning)
+            if value.requires_grad:
+                total = (value * (bench.noise(*value.shape) - 0.5)).sum()
+                lost = [name for name, weights in learning.items() if weights and not any(
+                    gradient is not None and gradient.any() for gradient in
+                    torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True))]
+            if lost:
+                yield fault("part-without-gradient", f"from the network's {part} no gradient reaches the weights of "
+                            f"{', '.join(name or 'the rest' for name in lost)}",
+                            "detach and no_grad in forward() of the network")
+
+
 def frozen_stands_still(bench: Bench) -> Iterator[Finding]:
     """In training, what does not learn is in eval mode: its batch norms would drift, its dropout would blur."""
     model, train = bench.model.train(), bench.config.train

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from utils.findings import Finding
 from utils.health.trials.bench import ROUNDING, Bench, close, fault
 from utils.health.trials.clips import heard
+from utils.structures import Output
 
 PROMPTS = "models/prompts.py"
 
@@ -110,14 +111,23 @@ def keys_are_features(bench: Bench) -> Iterator[Finding]:
     wanted = loss.moco_keys if loss.use_moco and loss.lambda_moco else "none"
     with bench.changed(*(model.key_side.state_dict().values() if model.key_side else ())):
         for value in model.key_side.parameters() if model.key_side else ():
-            value.data.add_(1.0)
+            value.data.neg_()
+        apart = _keyed(bench)
         model.meet_keys()
-        model.eval()
-        model.training = True  # of the outermost module alone: keys are made, nothing is dropped
-        with torch.no_grad():
-            output = model(replace(bench.clips()))
-        model.eval()
+        output = _keyed(bench)
+    if output.key is not None and close(apart.key, output.key):
+        yield fault("keys", f"--moco-keys {wanted}: the keys do not change with the momentum side's weights: they are not "
+                    "its own", "models/recogniser.py: _keys")
     expected = {"text": output.text_features, "video": output.embedding, "none": None}[wanted]
     if (output.key is None) != (expected is None) or (expected is not None and not close(output.key, expected, 1e-4)):
         yield fault("keys", f"--moco-keys {wanted}: the momentum side, with the weights that it follows, does not give "
                     "the features that these give", "models/recogniser.py: _keys")
+
+
+def _keyed(bench: Bench) -> Output:
+    bench.model.eval()
+    bench.model.training = True  # of the outermost module alone: keys are made, nothing is dropped
+    with torch.no_grad():
+        output = bench.model(replace(bench.clips()))
+    bench.model.eval()
+    return output
