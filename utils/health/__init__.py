@@ -10,6 +10,7 @@ from torch import Tensor
 from utils.errors import UserError, first_line
 from utils.findings import Finding, errors, tell
 from utils.health.answers import Answers
+from utils.health.evaluation import InStep, Scores
 from utils.health.features import ClassTexts, Embeddings
 from utils.health.gradients import Gradients
 from utils.health.idle import Idle
@@ -29,7 +30,7 @@ __all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
 log = logging.getLogger("camxuc")
 
 WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings,
-                                    Gradients, Movement, Rates, Answers)
+                                    Gradients, Movement, Rates, Answers, InStep, Scores)
 SAME = 0.01  # of a score, which may differ by a sample or two where the device does not repeat itself
 LOOKS, EVERY = 3, 64  # the first steps of an epoch, and then one in so many, at which the slow hooks look
 
