@@ -24,24 +24,23 @@ def table() -> str:
     import pytest
 
     from tests.faults.catalogue import FAULTS
-    from tests.faults.sound import write_clips, write_reviews
+    from tests.faults.sound import write_all
     from tests.faults.training import findings_of
 
     open_clip.add_model_config(ROOT / "tests" / "clip_configs")
     lines = ["| fault | how it shows elsewhere | finding | what it says |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for name in ("video", "text", *map(str, range(len(FAULTS)))):
-            (root / name).mkdir()
-        sound = {"video": write_clips(root / "video"), "text": write_reviews(root / "text")}
+        sound = write_all(root)
         for number, fault in enumerate(FAULTS):
+            (root / str(number)).mkdir()
             with pytest.MonkeyPatch.context() as patch:
                 found = findings_of(fault, sound.__getitem__, root / str(number), patch)
             said = next((finding for finding in found if finding.name == fault.finding), None)
             if said is None:
                 sys.exit(f"error: {fault.name}: nothing is said of {fault.finding}, only {[f.name for f in found]}")
             lines.append(row(fault.name, fault.shows, said.name, said.text.replace(f"{root}/{number}/data", "D")
-                             .replace(f"{root}/{fault.base}", "D")))
+                             .replace(str(sound[fault.base].parent), "D")))
     return "\n".join(lines)
 
 

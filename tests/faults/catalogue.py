@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from dataloaders import crops, readers, video
 from dataloaders.datasets import CAER
 from dataloaders.order import Order, class_weights
+from models.adapter import Adapter
 from models.prompts import PromptLearner
 from models.recogniser import VideoRecogniser
 from models.video_encoder import VideoEncoder
@@ -23,6 +25,9 @@ from utils.losses import decorrelation, ghm, ldl, moco
 from utils.objective import video as video_terms
 from utils.tasks.clips import Clips
 from utils.tasks.reviews import Reviews
+
+# Functions have these names, too.
+clip_loaders, pretraining = sys.modules["dataloaders.clip_loaders"], sys.modules["models.simclr"]
 
 
 @dataclass(frozen=True)
@@ -272,5 +277,35 @@ CODE = [
           flags="--loss-type ghm", line=(ghm.bin_membership, "* bins", "* bins * 2")),
     Fault("a token that hides nothing", "overfits as without it", "configured-but-idle", "text",
           flags="--token-dropout 0.2", line=(Reviews.prepare, "mask=batch.mask * kept", "mask=batch.mask")),
+]
+CODE += [
+    Fault("accumulated batches count alike, not their samples", "a last batch of one weighs as much as a full one",
+          "known-answer", flags="--accumulate 2", line=(Trainer.step, "(len(batch) / samples)", "(1 / len(batches))")),
+    Fault("progress is the number of the epoch", "ramps are stairs, and the rate jumps", "known-answer",
+          line=(Trainer.step, 'self.epoch + self.batch / len(self.loaders["train"])', "self.epoch")),
+    Fault("the last weights are kept for the best", "the test score is that of an overfitted network", "known-answer",
+          line=(Trainer._close_epoch, "_rank(best) > _rank(self.best)", "True")),
+    Fault("the weights are evaluated, and their average is kept", "the test score is not that of the epoch chosen",
+          "known-answer", line=(Trainer.evaluate, "predict(self.evaluated", "predict(self.model")),
+    Fault("a resumed training forgets its momenta", "the loss jumps where a run goes on", "known-answer",
+          line=(Trainer._parts, '"optimizer": self.optimizer, ', "")),
+    Fault("predictions are not in the order of their ids", "scores near chance, whatever is learned", "known-answer",
+          line=(prediction.predict, "parts.append(part.float().cpu())", "parts.insert(0, part.float().cpu())")),
+    Fault("probabilities are taken over the samples", "one sure clip takes a class from the others", "known-answer",
+          line=(prediction.Predictions.probabilities, "dim=-1", "dim=0")),
+    Fault("face and context change places", "scores are those of the background", "trial-start",
+          line=(VideoEncoder.forward, "[face, context]", "[context, face]")),
+    Fault("the adapter has no dropout", "overfits, and --dropout changes little", "trial-built",
+          line=(Adapter.__init__, "nn.Dropout(dropout)", "nn.Dropout(0.0)")),
+    Fault("keys come from the query side", "MoCo's loss falls at once, and teaches little", "trial-keys",
+          line=(VideoRecogniser._keys, "self.key_side(self.text_tower)", "self.prompts(self.text_tower)")),
+    Fault("the image tower is frozen though it has a learning rate", "features stay CLIP's", "trial-learns",
+          line=(VideoRecogniser.__init__, "requires_grad_(trainable_image)", "requires_grad_(False)")),
+    Fault("validation clips are augmented, too", "validation scores are low and odd", "evaluation-changes",
+          line=(clip_loaders._loaders, "(kind or VideoDataset)", "(training or VideoDataset)")),
+    Fault("the projection head never normalises by its batch", "NT-Xent falls slowly, and features collapse",
+          "trial-frozen", "simclr", line=(pretraining._projected, "head.train(len(features) > 1)", "head.eval()")),
+    Fault("pretraining is given the labels", "features are too good for having seen none", "settings-not-used",
+          "simclr", line=(clip_loaders.simclr_loaders, "replace(clip, label=i)", "clip")),
 ]
 FAULTS = DATA + SETTINGS + CODE

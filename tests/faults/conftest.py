@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sound import write_clips, write_reviews
+from tests.faults.sound import write_all
 
 
 @pytest.fixture(scope="package")
 def sound(micro, tmp_path_factory) -> Callable[[str], Path]:
-    """The recipe of a base, `video` or `text`, in a folder that holds its data."""
-    recipes = {"video": write_clips(tmp_path_factory.mktemp("video")), "text": write_reviews(tmp_path_factory.mktemp("text"))}
-    return recipes.__getitem__
+    """The recipe of a base, `video`, `text` or `simclr`, in a folder that holds its data."""
+    return write_all(tmp_path_factory.mktemp("sound")).__getitem__

@@ -39,6 +39,32 @@ use_amp: false
 device: cpu
 """
 
+# On the same clips.
+SIMCLR = """\
+model: simclr
+dataset: caer
+root_dir: {root}
+train_annotation: train.txt
+val_annotation: validation.txt
+test_annotation: test.txt
+bounding_box_face: face.json
+clip_model: micro
+clip_pretrained: none
+image_size: 32
+num_segments: 2
+head_width: 16
+projection_width: 8
+batch_size: 8
+num_workers: 0
+epochs: 1
+optimizer: adamw
+lr: 1.0e-3
+warmup_epochs: 0
+neighbours: 3
+use_amp: false
+device: cpu
+"""
+
 TEXT = """\
 model: text
 root_dir: {root}
@@ -55,6 +81,16 @@ warmup_epochs: 0
 use_amp: false
 device: cpu
 """
+
+
+def write_all(root: Path) -> dict[str, Path]:
+    """The recipe of each base, in folders below."""
+    for name in ("video", "text"):
+        (root / name).mkdir()
+    recipes = {"video": write_clips(root / "video"), "text": write_reviews(root / "text")}
+    recipes["simclr"] = root / "video" / "simclr.yaml"
+    recipes["simclr"].write_text(SIMCLR.format(root=root / "video"))
+    return recipes
 
 
 def write_clips(root: Path) -> Path:

@@ -14,18 +14,34 @@ from tests.faults.training import findings, findings_of
 README = Path(__file__).parent.parent.parent / "README.md"
 
 
-@pytest.mark.parametrize("flags", ["", "--epochs 2 --use-weighted-sampler --moco-keys video --text-type "
-                                   "prompt_ensemble",
-                                   "--streams face --no-use-ldl --mixup-alpha 0 --ema 0 --lr-image-encoder 0"])
+SOUND_CLIPS = (
+    "",
+    "--epochs 2 --use-weighted-sampler --moco-keys video --text-type prompt_ensemble",
+    "--streams face --no-use-ldl --mixup-alpha 0 --ema 0 --lr-image-encoder 0",
+    "--clip-model micro_bn --mirror --contexts-init emotion --temporal-layers 2 --accumulate 3",
+    "--use-amp --amp-dtype bf16 --optimizer sgd --temporal-pool attention --dropout 0",
+)
+
+
+@pytest.mark.parametrize("flags", SOUND_CLIPS)
 def test_sound_clips_raise_nothing(sound, tmp_path, flags):
     found = findings(sound("video"), flags.split(), tmp_path / "run")
     assert [str(finding) for finding in found if finding.level != "note"] == []
 
 
 @pytest.mark.parametrize("flags", ["", "--epochs 2 --loss-type ghm --token-dropout 0.1 --pooling cls",
-                                   "--loss-type unified --contrastive-weight 0 --oversample 0.5 --layer-decay 0.9"])
+                                   "--loss-type unified --contrastive-weight 0 --oversample 0.5 --layer-decay 0.9",
+                                   "--loss-type ghm --unmentioned class --freeze-embeddings --token-dropout 0.1",
+                                   "--lr-encoder 0 --pooling mean --accumulate 2 --ema 0.9 --unmentioned neutral"])
 def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
     found = findings(sound("text"), flags.split(), tmp_path / "run")
+    assert [str(finding) for finding in found if finding.level != "note"] == []
+
+
+@pytest.mark.parametrize("flags", ["", "--epochs 2 --ssl moco --moco-m 0.9",
+                                   "--clip-model micro_bn --streams face --optimizer lars --lr 0.1"])
+def test_sound_pretraining_raises_nothing(sound, tmp_path, flags):
+    found = findings(sound("simclr"), flags.split(), tmp_path / "run")
     assert [str(finding) for finding in found if finding.level != "note"] == []
 
 
