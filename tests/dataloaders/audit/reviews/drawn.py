@@ -20,8 +20,9 @@ THINGS = {"BATTERY": ["pin", "sạc", "nguồn"], "CAMERA": ["camera", "chụp",
 WORDS = {"Positive": ["rất tốt", "đẹp quá", "tuyệt vời", "ngon lành"],
          "Negative": ["quá tệ", "kém", "chán", "thất vọng"],
          "Neutral": ["bình thường", "tạm", "cũng được", "không biết"]}
-FILLERS = ("máy mình mua hôm qua ở cửa hàng gần nhà thử vài ngày thấy nhân viên giao nhanh hộp còn mới con gái bạn "
-           "bè anh chị em xem phim nghe nhạc chơi game lướt web đi làm về quê Samsung Oppo Vivo trắng đen xanh").split()
+FILLERS = ["máy mình mua", "hôm qua", "ở cửa hàng", "gần nhà", "thử vài ngày", "thấy nhân viên", "giao nhanh",
+           "hộp còn mới", "con gái", "bạn bè", "anh chị em", "xem phim", "nghe nhạc", "chơi game", "lướt web", "đi làm", "về quê",
+           "Samsung", "Oppo", "Vivo", "trắng", "đen", "xanh"]
 
 ASPECTS, SENTIMENTS = sorted(THINGS), list(WORDS)
 Rows = list[tuple[str, str]]
@@ -35,7 +36,7 @@ def drawn(number: int, seed: int) -> Rows:
             sentiment, = stream.choices(list(WORDS), (5, 4, 2))
             parts.append(f"{stream.choice(THINGS[aspect])} {stream.choice(WORDS[sentiment])}")
             labels.append(f"{{{aspect}#{sentiment}}};")
-        parts += [" ".join(stream.choices(FILLERS, k=stream.randint(4, 12))) for _ in range(2)]
+        parts += [" ".join(stream.choices(FILLERS, k=stream.randint(3, 7))) for _ in range(2)]
         stream.shuffle(parts)
         rows.append((", ".join(parts).capitalize() + stream.choice(".!?"), "".join(labels)))
     return rows
