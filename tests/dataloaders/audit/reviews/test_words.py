@@ -94,7 +94,7 @@ def test_reviews_in_two_splits(shared, level):
 def test_nearly_the_same_review_in_two_splits():
     near = [(" ".join(text.split()[2:]) + " nhé", label) for text, label in TRAIN[:50]]
     finding = found(val=[*VAL, *near])["splits-overlap-nearly"]
-    assert finding.level == "warning" and 40 < finding.count < 60 and finding.example.startswith("row 201")
+    assert finding.level == "warning" and 40 < finding.count <= 50 and finding.example.startswith("row 201")
 
 
 def test_a_word_that_gives_the_label_away():
