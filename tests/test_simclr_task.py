@@ -167,7 +167,7 @@ def test_eval_gives_the_same_scores_again(simclr_run, tmp_path, capsys):
 
 def test_unlabelled_clips_take_the_training_splits_place(simclr_recipe, caer, tmp_path):
     """Six images without a class; the probes still have the 14 labelled ones."""
-    for number, path in enumerate(sorted((caer / "CAER" / "test").rglob("*.png"))[:6]):
+    for number, path in enumerate(sorted((caer / "CAER" / "train").rglob("*.png"))[:6]):
         (tmp_path / "any" / f"{number % 2}").mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / "any" / f"{number % 2}" / f"{number}.png")
     folder = tmp_path / "run"
@@ -261,7 +261,8 @@ def test_an_error_ends_the_process_though_workers_live(simclr_recipe, tmp_path):
             "def broken(self, split): raise ZeroDivisionError('on purpose')\n"
             "Trainer.evaluate = broken\n"
             "main(sys.argv[1:])\n")
-    words = ["train", str(simclr_recipe), "--clip-model", "tiny", "--num-workers", "1", "--output-dir", str(tmp_path)]
+    words = ["train", str(simclr_recipe), "--clip-model", "tiny", "--num-workers", "1", "--output-dir", str(tmp_path),
+             "--force"]  # for the check before training finds it broken too
     with subprocess.Popen([sys.executable, "-c", code, *words], cwd=ROOT, text=True, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
         try:

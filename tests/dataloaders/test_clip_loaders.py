@@ -146,7 +146,7 @@ def test_loaders_and_labels(configure, root, caplog):
     config = configure(f"--root-dir {root} --use-weighted-sampler {boxes}")
     with caplog.at_level(logging.WARNING, "camxuc"):
         loaders, labels = clip_loaders(config, root, None)
-    assert "only 0 of 12 clips have a box" in caplog.text and "--bounding-box-body is not used" in caplog.text
+    assert caplog.text.count("only 0 of 12 clips have a box") == 2
     sizes = {split: loader.size for split, loader in loaders.items()}
     assert labels == Labels(CAER) and sizes == {"train": 10, "val": 2}
     train, val = loaders["train"], loaders["val"]

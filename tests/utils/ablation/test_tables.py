@@ -75,7 +75,7 @@ def test_csv_has_figures_in_full_and_those_of_each_seed(configure):
 def test_a_variant_without_a_run_has_dashes(configure):
     study = compare(spec(configure, {"full": "", "x": "--lr 1"}, seeds=(4,)), {("full", 4): clips("ab", "ab")})
     assert markdown(study).splitlines()[-2:] == [
-        "| full | – | 1.000 | – | – | 1.000 |", "| x | `--lr 1.0` | – | – | – | – |"]
+        "| full | – | 1.000 | – | – | 1.000 |", "| x | `--lr 1` | – | – | – | – |"]
     assert " over 1 seed. " in caption(study) and "(not corrected for 1 comparison)" in caption(study)
     assert caption(study).endswith(" Missing: x, seed 4.")
 
