@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from build import build_trainer
+from commands.build import build_trainer
 from dataloaders.datasets import CAER
 from dataloaders.order import Order
 from models import build_model

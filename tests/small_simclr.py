@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from main import build_trainer
+from commands.build import build_trainer
 from trainer import Trainer
 from utils import checkpoint
 from utils.config import SimclrConfig

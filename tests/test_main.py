@@ -15,7 +15,9 @@ import torch
 from safetensors import safe_open
 
 import dataloaders.video
-from main import COMMANDS, build_trainer, changed_for_eval, main
+from commands.build import build_trainer
+from commands.evaluate import changed_for_eval
+from main import COMMANDS, main
 from trainer import Trainer
 from utils import checkpoint
 from utils.config import CONFIGS, TextConfig, TextLossConfig, TextModelConfig, flag

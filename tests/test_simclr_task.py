@@ -15,7 +15,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from main import build_trainer, main
+from commands.build import build_trainer
+from main import main
 from models import save_run_model
 from tests import small_reviews
 from tests.small_simclr import configure as simclr_configure

@@ -8,7 +8,8 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from main import build_trainer, main
+from commands.build import build_trainer
+from main import main
 from tests.small_reviews import ASPECTS, ROWS, configure, write_recipe, write_table
 from tests.test_trainer import differences
 from utils import checkpoint

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from main import build_trainer
+from commands.build import build_trainer
 from trainer import Trainer
 from utils import checkpoint
 from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoTrainConfig

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from build import build_trainer
-from check import examine
+from commands.build import build_trainer
+from commands.check import examine
 from tests.faults.catalogue import Fault
 from tests.faults.line import replace_line
 from utils.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 from utils.provenance.hashes import files_hash
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ("models", "utils", "dataloaders")
+ROOMS = ("commands", "models", "utils", "dataloaders")
 SHORT = 16  # digits of a file's hash
 PATIENCE = 5  # seconds that git is given
 

@@ -9,7 +9,8 @@ from utils.provenance.samples import Changes, changes
 NAMES_ALL = {"dataset", "target", "val_fraction", "label_fraction", "unlabelled", "text_column", "aspects",
              "sentiments"}
 # Code that no score depends on.
-TELLING = ("main.py", "predict.py", "utils/findings.py", "utils/report/", "utils/provenance/", "dataloaders/audit/")
+TELLING = ("main.py", "commands/ablate.py", "commands/check.py", "commands/predict.py", "utils/findings.py",
+           "utils/report/", "utils/provenance/", "dataloaders/audit/")
 # Packages that read the data or compute, of clips and of reviews: with another minor version scores may differ.
 BEARING = {"clips": ("torch", "torchvision", "open_clip_torch", "timm", "decord2", "opencv-python-headless"),
            "reviews": ("torch", "transformers", "tokenizers")}

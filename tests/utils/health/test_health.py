@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from build import build_trainer
+from commands.build import build_trainer
 from tests import small_reviews, small_simclr
 from tests.utils.health.parts import names, parts, video
 from trainer import Trainer

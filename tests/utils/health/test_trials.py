@@ -20,7 +20,7 @@ import utils.objective.text
 import utils.objective.video
 import utils.tasks.clips
 import utils.tasks.pretraining
-from main import build_trainer
+from commands.build import build_trainer
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear, ReviewReader
 from models.fusion import Fusion

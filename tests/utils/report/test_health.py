@@ -101,7 +101,7 @@ def test_panels_of_the_watch():
 
 def test_every_figure_of_the_watch_is_shown(configure, tmp_path):
     """Those of a training in which all is on."""
-    from build import build_trainer
+    from commands.build import build_trainer
 
     trainer = build_trainer(configure("--epochs 1 --ldl-warmup 0"), tmp_path)
     trainer.fit()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from commands.predict import Reader
 from main import main
-from predict import Reader
 from tests.small_reviews import ASPECTS, ROWS, write_recipe, write_table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import trainer
+from commands.trainer_answers import known_answers
 from tests.faults.line import replace_line
 from trainer import Trainer
-from trainer_answers import known_answers
 
 
 def test_all_are_right_and_nothing_is_drawn_or_said(capsys):

@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from build import build_trainer
+from commands.build import build_trainer
+from commands.trainer_answers import known_answers as answers_of_trainer
 from dataloaders.audit import audit
 from dataloaders.audit.contact_sheet import contact_sheet
 from dataloaders.known_answers import known_answers as answers_of_dataloaders
 from models.audit import audit_prompts
 from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
-from trainer_answers import known_answers as answers_of_trainer
 from utils.config import Config
 from utils.errors import UserError
 from utils.findings import Finding, errors, surely, table, worst_first
@@ -51,7 +51,7 @@ def stop_on_errors(findings: list[Finding], config: Config) -> None:
     """
     if (wrong := errors(findings)) and not config.train.force:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise UserError(f"not begun: {wrong[0]}{more}. `check` shows all; --force trains all the same")
+        raise UserError(f"not begun: {wrong[0]}{more}. `check` shows all; --force trains on")
 
 
 def take_own_flags(flags: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-import probe as probe_module
-from main import build_trainer, main
+from commands import probe as probe_module
+from commands.build import build_trainer
+from commands.probe import Pixels, SideBySide, probe, probe_table
+from main import main
 from models import save_run_model
-from probe import Pixels, SideBySide, probe, probe_table
 from tests import small_reviews
 from utils.config import SimclrConfig, SimclrDataConfig, SimclrTrainConfig, TextConfig
 from utils.errors import UserError

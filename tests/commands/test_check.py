@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-import check
-import main as command_line
-from build import build_trainer
+from commands import check, train
+from commands.build import build_trainer
 from main import main
 from utils.findings import Finding
 
@@ -19,7 +18,7 @@ def finds(monkeypatch):
     """What the audit is made to find; it notes how often it was asked, and whether for all."""
     def find(*findings: Finding) -> list[bool]:
         asked = []
-        for part in ("answers_of_utils", "answers_of_dataloaders", "answers_of_models", "trials"):
+        for part in ("answers_of_utils", "answers_of_dataloaders", "answers_of_models", "answers_of_trainer", "trials"):
             monkeypatch.setattr(check, part, lambda *_: [])
         monkeypatch.setattr(check, "audit", lambda config, loaders, labels, full: asked.append(full) or list(findings))
         return asked
@@ -113,8 +112,7 @@ def test_an_error_stops_a_training_before_it_begins(finds, run):
     finds(ERROR, WARNING)
     status, said, folder = run("train", "--epochs", "1")
     assert status == 2 and not (folder / "history.csv").exists()
-    assert "not begun: error <b>, e.g. x/y; mend it [a-error]. `check` shows all; --force trains all the "
-    "same" in said.err
+    assert "not begun: error <b>, e.g. x/y; mend it [a-error]. `check` shows all; --force trains on" in said.err
     assert len(json.loads((folder / "check.json").read_text())) == 2
 
 
@@ -126,7 +124,7 @@ def test_force_goes_on(finds, run):
 
 def test_what_is_resumed_is_not_checked_again(finds, run, monkeypatch):
     asked = finds(WARNING)
-    monkeypatch.setattr(command_line, "finish", lambda *_: None)
+    monkeypatch.setattr(train, "finish", lambda *_: None)
     run("train", "--epochs", "1")
     finds(ERROR)
     status, _, folder = run("train", "--epochs", "2", "--resume", "auto")
