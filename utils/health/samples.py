@@ -51,8 +51,7 @@ class Samples(Watch):
     def of_evaluation(self) -> Iterator[Finding]:
         if splits := self.seen.pop("not_its_own", []):
             yield Finding("error", "evaluation-incomplete", f"{', '.join(splits)}: what was predicted is not each "
-                          "sample of "
-                          "the split with its own label", "see what the evaluation goes through", len(splits))
+                          "sample of the split with its own label", "see what the evaluation goes through", len(splits))
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         yield from self.of_evaluation()

@@ -111,8 +111,6 @@ class Phantom(Watch):
         chance = right < majority + POINTS * (1 - majority)
         if low and chance and not self.small and hard > 0.7 * math.log(len(counts)):
             yield Finding("error", "phantom-loss", f"the classification loss is {value:.3f}, as if nearly all were "
-                          "known, "
-                          f"and yet {right:.1%} of the training answers are right (always the commonest: "
-                          f"{majority:.1%}) "
-                          f"and cross entropy with the labels is {hard:.2f}",
+                          f"known, and yet {right:.1%} of the training answers are right (always the commonest: "
+                          f"{majority:.1%}) and cross entropy with the labels is {hard:.2f}",
                           "see the loss's targets: they do not tell the classes apart")

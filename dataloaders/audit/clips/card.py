@@ -256,5 +256,4 @@ def _strength(split: Split, faces: np.ndarray, strength: float, plain: np.ndarra
     level = abs(float(faces.mean()) - float(plain.mean()))
     if level > 25 * max(strength, 1):
         yield Finding("error", "augmented-colours", f"{split.name}: augmented clips are {level:.0f} grey levels off "
-                      f"the "
-                      "plain ones on the mean", REMEDY)
+                      "the plain ones on the mean", REMEDY)

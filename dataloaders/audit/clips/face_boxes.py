@@ -71,8 +71,7 @@ def _coverage(view: View, kind: str, table: BoxTable, boxes: Boxes) -> Iterator[
               if boxes.has(clip.id) != has]
     if differ:
         yield Finding("error", f"{kind}-boxes-not-found", f"the loader finds {kind} boxes of other clips than are in "
-                      f"the "
-                      "file", "look in dataloaders/boxes.py for what was changed", **of_some(differ))
+                      "the file", "look in dataloaders/boxes.py for what was changed", **of_some(differ))
     used = {table.key(clip.id) for split in view.splits.values() for clip in split.clips}
     spare = [key for key in table.raw if key not in used]
     if spare:
@@ -95,9 +94,8 @@ def _uneven(view: View, kind: str, have: dict[str, list[bool]]) -> Iterator[Find
     if sizes:
         low, high = min(sizes, key=sizes.get), max(sizes, key=sizes.get)
         if sizes[high][0] - sizes[low][0] > GAP:
-            yield Finding("warning", f"{kind}-boxes-by-split", f"{sizes[high][0]:.0%} of {high}'s clips have a "
-                          f"{kind} box, "
-                          f"and {sizes[low][0]:.0%} of {low}'s: the splits show different regions",
+            yield Finding("warning", f"{kind}-boxes-by-split", f"{sizes[high][0]:.0%} of {high}'s clips have a {kind} "
+                          f"box, and {sizes[low][0]:.0%} of {low}'s: the splits show different regions",
                           f"detect {kind} boxes for {low}", sizes[low][1], low)
     train = view.splits.get("train")
     if train and train.labelled:
@@ -109,8 +107,7 @@ def _uneven(view: View, kind: str, have: dict[str, list[bool]]) -> Iterator[Find
             worst = min(rates, key=rates.get)
             yield Finding("warning", f"{kind}-boxes-by-class", f"{rates[worst]:.0%} of the training clips of "
                           f"{view.name_of(worst)} have a {kind} box, and {max(rates.values()):.0%} of another class: "
-                          f"the "
-                          "crop tells the class", "detect the boxes that lack", example=view.name_of(worst))
+                          "the crop tells the class", "detect the boxes that lack", example=view.name_of(worst))
 
 
 def _spots(view: View, table: BoxTable, looks: list[Look]) -> Iterator[Spot]:
@@ -149,8 +146,7 @@ def _numbers(kind: str, spots: list[Spot]) -> Iterator[Finding]:
     turned = _as_corner_and_size(boxes, frame)
     if inverted.mean() > SOME or turned:
         yield Finding("error", f"{kind}-boxes-inverted", f"{kind} boxes have x2 <= x1 or y2 <= y1, or are [x, y, "
-                      f"width, "
-                      "height]", remedy, **names(inverted if inverted.any() else inverted | True))
+                      "width, height]", remedy, **names(inverted if inverted.any() else inverted | True))
         return
     if inverted.any():
         yield Finding("warning", f"{kind}-boxes-inverted", f"{kind} boxes have x2 <= x1 or y2 <= y1", remedy,
@@ -201,9 +197,8 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
     reach, middle = np.quantile(boxes[:, 2:] / frame, 0.98, axis=0), np.mean(centre / frame, axis=0)
     if (reach < 0.72).all() and (middle < 0.4).all():
         yield Finding("warning", f"{kind}-boxes-in-a-corner", f"{kind} boxes lie in the upper left of their frames, "
-                      f"within "
-                      f"{reach[0]:.0%} of the width and {reach[1]:.0%} of the height: they are of smaller frames, it "
-                      "seems", remedy, len(spots), f"{spots[0].clip.id} {list(spots[0].box)}")
+                      f"within {reach[0]:.0%} of the width and {reach[1]:.0%} of the height: they are of smaller "
+                      "frames, it seems", remedy, len(spots), f"{spots[0].clip.id} {list(spots[0].box)}")
     by_split = defaultdict(list)
     for spot, wide, (width, height) in zip(spots, size.max(1), frame):
         by_split[spot.split].append(np.log(max(wide, 1) / min(width, height)))
@@ -211,8 +206,7 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
     if middles and max(middles.values()) - min(middles.values()) > np.log(2):
         low, high = min(middles, key=middles.get), max(middles, key=middles.get)
         yield Finding("warning", f"{kind}-boxes-of-another-size", f"{kind} boxes are {np.exp(middles[high]):.0%} of "
-                      f"the "
-                      f"frame's shorter side in {high}, and {np.exp(middles[low]):.0%} in {low}",
+                      f"the frame's shorter side in {high}, and {np.exp(middles[low]):.0%} in {low}",
                       "use one detector and one resolution for all splits", example=low)
 
 
@@ -238,12 +232,10 @@ def _of_frames(view: View, kind: str, table: BoxTable) -> Iterator[Finding]:
                 leaps.append(clip.id)
     if strange:
         yield Finding("warning", f"{kind}-boxes-of-absent-frames", f"{kind} boxes are of frames that clips do not "
-                      f"have; "
-                      "others' are used", "check how frames are numbered", **of_some(strange))
+                      "have; others' are used", "check how frames are numbered", **of_some(strange))
     if leaps and len(leaps) > SOME * number:
         yield Finding("warning", f"{kind}-boxes-leap", f"{kind} boxes leap about from frame to frame", "check which "
-                      "frames "
-                      "they are of", **of_some(leaps))
+                      "frames they are of", **of_some(leaps))
 
 
 def _last_number(stem: str) -> str | None:

@@ -72,8 +72,7 @@ def _numbers(split: Split, folders: list[Clip]) -> Iterator[Finding]:
                       "look in dataloaders/readers.py for what sorts them", **of_some(disordered))
     if mixed:
         yield Finding("warning", "frames-named-differently", f"{split.name}: frames of one folder are named by "
-                      f"different "
-                      "patterns: they may be of several clips", "keep one clip to a folder", **of_some(mixed))
+                      "different patterns: they may be of several clips", "keep one clip to a folder", **of_some(mixed))
     if again:
         yield Finding("warning", "frame-number-twice", f"{split.name}: two files of a folder have the same frame "
                       f"number",
@@ -94,9 +93,8 @@ def _cut(split: Split, clips: list[Clip]) -> Iterator[Finding]:
         except (OSError, IndexError):
             continue
     if short:
-        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do: "
-                      f"what is "
-                      "missing is grey, or the last frame again", "fetch them again", **of_some(short))
+        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do: what "
+                      "is missing is grey, or the last frame again", "fetch them again", **of_some(short))
 
 
 def _ends_early(file: Path) -> bool:
@@ -118,8 +116,7 @@ def _lengths(view: View, split: Split, clips: list[Clip]) -> Iterator[Finding]:
     if short:
         many = len(short) > MOST * len(counts)
         yield Finding("warning" if many else "note", "clips-short", f"{len(short)} of {len(counts)} clips of "
-                      f"{split.name} "
-                      f"have fewer than the {wanted} frames that are taken; their last one is repeated",
+                      f"{split.name} have fewer than the {wanted} frames that are taken; their last one is repeated",
                       "lower --num-segments", **of_some(short))
 
 
@@ -143,6 +140,5 @@ def _listed(split: Split, clips: list[Clip], rows: list[Row]) -> Iterator[Findin
     yield Finding("warning" if many else "note", "listed-frames", f"{len(differ)} of {len(real)} clips of "
                   f"{split.name} have "
                   "another number of frames than is listed" + (": the list is of other files, of another frame rate, "
-                  "or "
-                  "its columns are in another order" if many else "; the real number counts"),
+                  "or its columns are in another order" if many else "; the real number counts"),
                   "check that the list belongs to these files" if many else "", **of_some(differ))

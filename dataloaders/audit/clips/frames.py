@@ -55,8 +55,7 @@ def _wrong(name: str, own: list[Look]) -> Iterator[Finding]:
     for stream, examples in told.items():
         few = stream == "reading" or stream in ("face", "context") and len(examples) <= 0.1 * len(own)
         yield Finding("warning" if few else "error", texts[stream][0], f"{name}: {texts[stream][1]}: {len(examples)} "
-                      f"of "
-                      f"{len(own)}", "look at these clips, and in dataloaders/ for what was changed",
+                      f"of {len(own)}", "look at these clips, and in dataloaders/ for what was changed",
                       **of_some(examples))
 
 
@@ -162,6 +161,5 @@ def _by_class(view: View, train: list[Look]) -> Iterator[Finding]:
         if len(group) >= 3 and number >= 0.9 * len(group) and len(others) >= 8 and not any(
                 one.size == size for one in others):
             yield Finding("warning", "class-resolution", f"clips of {view.name_of(label)} are {size[0]} x {size[1]}, "
-                          f"and no "
-                          "others are: a network may learn that", "bring all clips to one size", number,
+                          "and no others are: a network may learn that", "bring all clips to one size", number,
                           group[0].clip.id)

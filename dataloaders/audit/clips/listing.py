@@ -160,6 +160,5 @@ def _tell_tales(view: View, split: Split) -> Iterator[Finding]:
         rest = len(split.clips) - totals[label]
         if totals[label] >= 5 and number >= TELLING * totals[label] and rest and elsewhere <= (1 - TELLING) * rest:
             yield Finding("warning", "class-of-its-own-format", f"clips of {view.name_of(label)} are "
-                          f"{kind or 'folders'} "
-                          "files, and hardly any others are: a network may learn the format",
+                          f"{kind or 'folders'} files, and hardly any others are: a network may learn the format",
                           "bring all clips into one format", number, view.name_of(label))

@@ -74,7 +74,7 @@ def _tried(trial: Trial, bench: Bench) -> list[Finding]:
         return [Finding("note", "trial-not-done", f"a trial could not be made, {name}: {error}")]
     except Exception as error:  # whatever it was, training would meet it too
         return [Finding("error", "trial-raised", f"{name}: {type(error).__name__}: {error}",
-                        "the network or its objective does not run on the first batch; --force trains all the same")]
+                        "the network or its objective does not run on the first batch; --force trains on")]
 
 
 @contextlib.contextmanager

@@ -112,4 +112,4 @@ def close(one: Tensor | float, other: Tensor | float, tolerance: float = 1e-3) -
 
 
 def fault(name: str, text: str, look: str, level: str = "error") -> Finding:
-    return Finding(level, f"trial-{name}", text, f"look at {look}; --force trains all the same")
+    return Finding(level, f"trial-{name}", text, f"look at {look}; --force trains on")
