@@ -7,6 +7,7 @@ import torch
 import dataloaders.known_answers as room
 from dataloaders import crops, label_cells, lists, readers, reviews, sampling, text_dataloader
 from dataloaders.boxes import Boxes
+from dataloaders.known_answers import files, frames
 from dataloaders.order import Draw, Order
 from dataloaders.video import VideoDataset
 from tests.faults.line import replace_line
@@ -23,7 +24,7 @@ def test_all_are_right_and_nothing_is_drawn():
     (crops.cv2, "copyMakeBorder", lambda image, t, b, left, r, kind: np.pad(image, ((t, b), (left, r), (0, 0))),
      "cut over the right edge"),
     (crops, "resize", lambda image, width, height: image[:height, :width], "letterbox"),
-    (room, "tsn_indices", lambda frames, segments, duration, stream: list(range(segments * duration)), "tsn_indices"),
+    (frames, "tsn_indices", lambda frames, segments, duration, stream: list(range(segments * duration)), "tsn_indices"),
     (sampling, "tsn_indices", lambda frames, segments, duration, stream: list(range(segments)), "window_indices"),
     (Order, "_indices", lambda self, stream: self.visits[:-1], "Order, shuffled"),
     (Order, "_draw", lambda self, epoch, index, seen: Draw(epoch, index, 0), "Order with repeats"),
@@ -31,11 +32,11 @@ def test_all_are_right_and_nothing_is_drawn():
     (readers.cv2, "cvtColor", lambda image, code: image, "files"),
     (readers, "_numeric", lambda name: [name], "files"),
     (lists, "label_base", lambda labels, classes: 0, "files"),
-    (room, "label_base", lambda labels, classes: 0, "label_base"),
+    (files, "label_base", lambda labels, classes: 0, "label_base"),
     (reviews, "NO_POLARITY", -1, "encode_labels"),
     (label_cells, "CODES", {"1": "negative", "2": "positive", "3": "neutral"}, "cell_sentiment"),
     (text_dataloader, "WIDTH", 16, "reviews of a batch"),
-    (room, "frame_number", lambda name: 0, "frame_number"),
+    (files, "frame_number", lambda name: 0, "frame_number"),
 ])
 def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     monkeypatch.setattr(target, name, value)

@@ -1,10 +1,10 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
 from dataloaders.audit.clips.box_sense import check_box_sense
+from dataloaders.audit.clips.boxes import check_boxes
 from dataloaders.audit.clips.card import check_card
 from dataloaders.audit.clips.doubles import check_doubles
 from dataloaders.audit.clips.drawing import check_drawing
-from dataloaders.audit.clips.face_boxes import check_boxes
 from dataloaders.audit.clips.fit import check_fit
 from dataloaders.audit.clips.folders import check_folders
 from dataloaders.audit.clips.frames import check_frames

@@ -1,10 +1,11 @@
 """Reviews: their file, texts, tokens and labels, and what the loaders hand out of them."""
 
-from dataloaders.audit.reviews.file import audit_counts, audit_rows, audit_targets, audit_texts, tables_of
+from dataloaders.audit.reviews.file import audit_counts, audit_rows, audit_targets, audit_texts
 from dataloaders.audit.reviews.fit import audit_fit
 from dataloaders.audit.reviews.labels import audit_labels
 from dataloaders.audit.reviews.loading import audit_batches, audit_order
 from dataloaders.audit.reviews.polarity import audit_polarity
+from dataloaders.audit.reviews.table import tables_of
 from dataloaders.audit.reviews.tokens import audit_tokenizer, audit_tokens
 from dataloaders.audit.reviews.twins import audit_twins
 from dataloaders.audit.reviews.word_order import audit_word_order

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from scipy.stats import spearmanr
 
-from dataloaders.audit.reviews.file import PlainTable
+from dataloaders.audit.reviews.table import PlainTable
 from dataloaders.text_dataloader import ReviewDataset
 from utils.findings import Finding, of_some
 

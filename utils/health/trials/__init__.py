@@ -14,7 +14,7 @@ from torch import nn
 
 from utils.config import Config
 from utils.findings import Finding
-from utils.health.trials import built, clips, network, prompts, reviews, steps, values, views
+from utils.health.trials import built, clips, network, prepared, prompts, reviews, terms, values, views
 from utils.health.trials.bench import SAMPLES, Bench, restore, rows
 from utils.structures import Batch
 
@@ -26,16 +26,16 @@ OF_CLIPS: tuple[Trial, ...] = (
     lambda bench: network.samples_are_apart(bench, bench.clips()), clips.streams_and_frames, clips.order_of_frames,
     clips.momentum_side)
 OF_ALL: tuple[Trial, ...] = (
-    built.learns_as_asked, built.learners_are_awake, built.built_as_asked, network.learned_once, network.everything_learns,
-    network.each_part_teaches, network.frozen_stands_still, steps.weights_over_training,
-    steps.terms_reach, steps.steps_down, values.settings_arrive, values.accuracy_is_of_targets)
+    built.learns_as_asked, built.learners_are_awake, built.built_as_asked, network.learned_once,
+    network.everything_learns, network.each_part_teaches, network.frozen_stands_still, terms.weights_over_training,
+    terms.terms_reach, terms.steps_down, values.settings_arrive, values.accuracy_is_of_targets)
 TRIALS: dict[str, tuple[Trial, ...]] = {
     "video": (*OF_CLIPS, prompts.compared_with_classes, prompts.contexts_reach_their_class,
               prompts.prompts_are_in_order, prompts.texts_are_clips_own, prompts.keys_are_features,
-              steps.mixes_as_asked, values.terms_of_video, values.queue_takes_keys, *OF_ALL),
+              prepared.mixes_as_asked, values.terms_of_video, values.queue_takes_keys, *OF_ALL),
     "simclr": (*OF_CLIPS, views.pairs_of_views, views.view_settings, values.queue_takes_keys, *OF_ALL),
     "text": (lambda bench: network.samples_are_apart(bench, reviews.short(bench)), reviews.tokens_matter,
-             reviews.pooled_as_asked, reviews.aspects_are_apart, reviews.projections_are_unit, steps.hides_as_asked,
+             reviews.pooled_as_asked, reviews.aspects_are_apart, reviews.projections_are_unit, prepared.hides_as_asked,
              values.terms_of_text, *OF_ALL),
 }
 UNTRAINED: dict[str, tuple[Trial, ...]] = {"video": (clips.starts_as_the_mean, built.contexts_start),

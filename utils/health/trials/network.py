@@ -8,7 +8,7 @@ import torch
 
 from utils.findings import Finding
 from utils.health.trials.bench import Bench, fault, rows, same, told
-from utils.health.trials.steps import leaves, objective_of
+from utils.health.trials.terms import leaves, objective_of
 from utils.structures import Batch
 
 RESHAPES = "reshapes, means and softmaxes over the wrong axis, and batch norms left in train mode"

@@ -13,7 +13,7 @@ from utils.cells import sentiment_cells
 from utils.config import TextConfig, VideoConfig
 from utils.findings import Finding
 from utils.health.trials.bench import Bench, close, fault
-from utils.health.trials.steps import OBJECTIVE, made_up, objective_of
+from utils.health.trials.terms import OBJECTIVE, made_up, objective_of
 from utils.structures import Batch
 
 # Settings, and where in the loss of which term they must arrive.
