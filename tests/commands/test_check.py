@@ -91,7 +91,8 @@ def test_help_lists_its_own_flags_and_those_of_training(recipe, capsys):
 def test_a_check_changes_nothing_of_the_training(configure, tmp_path):
     """The real one: whatever it tries, the weights and the losses' memory stay."""
     trainer = build_trainer(configure(), tmp_path)
-    before = {name: value.clone() for part in (trainer.model, trainer.objective) for name, value in part.state_dict().items()}
+    state = trainer.model.state_dict() | trainer.objective.state_dict()
+    before = {name: value.clone() for name, value in state.items()}
     check.examine(trainer)
     after = trainer.model.state_dict() | trainer.objective.state_dict()
     assert before.keys() == after.keys() and all(value.equal(after[name]) for name, value in before.items())

@@ -94,7 +94,7 @@ def write_all(root: Path) -> dict[str, Path]:
 
 
 def write_clips(root: Path) -> Path:
-    """Folders of frames in CAER's layout, lists and face boxes: a square that says the class wanders over a backdrop."""
+    """Folders of frames as CAER has, lists and face boxes: a square that says the class wanders over a backdrop."""
     stream, boxes = np.random.default_rng(0), {}
     for folder, (_, number) in SPLITS.items():
         lines = []

@@ -35,8 +35,10 @@ def test_a_changed_part_is_named(monkeypatch, target, name, value, wrong):
 
 @pytest.mark.parametrize("function, old, new, wrong", [
     (Adapter.__init__, "nn.Dropout(dropout)", "nn.Dropout(0.0)", "Adapter's dropout"),
-    (models.temporal.TemporalTransformer.__init__, "norm_first=True", "norm_first=False", "TemporalTransformer's layers"),
-    (models.temporal.TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9", "TemporalTransformer's layers"),
+    (models.temporal.TemporalTransformer.__init__, "norm_first=True", "norm_first=False",
+     "TemporalTransformer's layers"),
+    (models.temporal.TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9",
+     "TemporalTransformer's layers"),
 ])
 def test_a_changed_line_is_named(monkeypatch, function, old, new, wrong):
     replace_line(function, old, new, monkeypatch)

@@ -49,9 +49,9 @@ class InStep(Watch):
 
     def of_evaluation(self) -> Iterator[Finding]:
         for split, names in self.seen.pop("off", {}).items():
-            yield Finding("error", "predictions-out-of-step", f"{split}: what was predicted of a sample is not what the "
-                          "weights that are kept say of it", "see the pass over a split: which weights it goes through, and "
-                          "how predictions and ids are joined", **of_some(names))
+            yield Finding("error", "predictions-out-of-step", f"{split}: what was predicted of a sample is not what "
+                          "the weights that are kept say of it", "see the pass over a split: which weights it goes "
+                          "through, and how predictions and ids are joined", **of_some(names))
 
 
 @contextlib.contextmanager

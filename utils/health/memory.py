@@ -62,7 +62,8 @@ class Queue(Watch):
         row["health_queue_drift"] = drift = 1 - float((keys * now.to(keys.device)[labels]).sum(dim=-1).mean())
         if drift > STALE:
             yield Finding("warning", "queue-stale", f"the keys in MoCo's queue have a cosine of {1 - drift:.2f} with "
-                          "what the momentum encoder says of the same classes now", "raise --moco-m, or shorten --moco-k")
+                          "what the momentum encoder says of the same classes now",
+                          "raise --moco-m, or shorten --moco-k")
 
 
 class Bins(Watch):

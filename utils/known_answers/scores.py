@@ -34,8 +34,9 @@ HEADLINE = ("aspect_micro_f1", "aspect_macro_f1", "pair_micro_f1", "pair_macro_f
 
 
 def review_scores() -> list:
-    """Said 0 0 / 0 1, and of the last only that it is mentioned is known. Aspects: hits 2 1, said 2 2, true 2 1: 6/7; 1 and 2/3. Pairs: one hit of three said, two true:
-    2/5; F1 2/3 and 0 of the two true ones. Polarity 0 for 0 and for 1: 1/2; 2/3 and 0."""
+    """Said 0 0 / 0 1, and of the last only that it is mentioned is known. Aspects: hits 2 1, said 2 2, true 2 1: 6/7;
+    1 and 2/3. Pairs: one hit of three said, two true: 2/5; F1 2/3 and 0 of the two true ones. Polarity 0 for 0 and
+    for 1: 1/2; 2/3 and 0."""
     said, polarity = torch.tensor([[0, 0], [0, 1]]), torch.tensor([[0, 0], [0, 1]])
     found = score_cells(said, polarity, TRUTH, ["a", "b"], ["x", "y"])
     return [*(found[name] for name in HEADLINE), found["polarity_matrix"], found["pair_support"], found["mentions"]]

@@ -1,4 +1,4 @@
-"""Clips of two splits that are alike though their files differ: encoded anew, cropped, mirrored, or of one recording."""
+"""Clips of two splits that are alike though their files differ: encoded anew, cropped, mirrored, of one recording."""
 
 from collections.abc import Iterator
 

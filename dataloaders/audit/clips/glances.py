@@ -1,4 +1,4 @@
-"""One frame of as many clips as time allows, spread over splits and classes: enough to compare clips with each other."""
+"""One frame of as many clips as time allows, spread over splits and classes: enough to compare clips with others."""
 
 import time
 from collections import defaultdict
@@ -123,8 +123,9 @@ def measured(frame: np.ndarray, small: np.ndarray) -> dict[str, float]:
     centre = frame[y : y + CENTRE, x : x + CENTRE].astype(np.float32).mean(-1)
     fine = centre - cv2.GaussianBlur(centre, (0, 0), 1)
     rows = [float(np.abs(centre[step:] - centre[:-step]).mean()) + 0.5 for step in (1, 2)]
-    return {"brightness": float(grey.mean()), "contrast": float(grey.std()), "red against blue": float((red - blue).mean()),
-            "colour": float((np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)).mean()),
+    colour = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return {"brightness": float(grey.mean()), "contrast": float(grey.std()), "colour": float(colour.mean()),
+            "red against blue": float((red - blue).mean()),
             "sharpness (log 2)": float(np.log2(np.abs(fine).mean() + 0.25)),
             "combing (log 2)": float(np.log2(rows[0] / rows[1])),
             "upper and lower border": float(np.concatenate([grey[:high], grey[-high:]]).mean()),

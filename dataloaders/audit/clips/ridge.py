@@ -1,4 +1,4 @@
-"""Whether pictures tell what is said of them: kernel ridge regression, whose leave-one-out answers have a closed form."""
+"""Whether pictures tell what is said of them: kernel ridge regression; its leave-one-out answers have a closed form."""
 
 import numpy as np
 

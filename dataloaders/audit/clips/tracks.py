@@ -1,4 +1,4 @@
-"""Frames and boxes in time: frames that repeat, frames that are out of order, boxes that run behind what they follow."""
+"""Frames and boxes in time: frames that repeat or are out of order, boxes that run behind what they follow."""
 
 import time
 from collections.abc import Iterator

@@ -2,8 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dataloaders.clips import IMAGE, VIDEO, Clip
@@ -22,6 +22,7 @@ class Split:
     loader: Loader
     training: bool
     labelled: bool
+    plans: dict[int, list[list[Draw]]] = field(default_factory=dict, repr=False)  # of the epochs asked for
 
     @property
     def dataset(self) -> VideoDataset:
@@ -45,10 +46,11 @@ class Split:
         """The clips that exist."""
         return [clip for clip, stat in zip(self.clips, self.stats) if stat]
 
-    @cache
     def draws(self, epoch: int) -> list[list[Draw]]:
         """An epoch's batches."""
-        return self.order.batches(epoch)
+        if epoch not in self.plans:
+            self.plans[epoch] = self.order.batches(epoch)
+        return self.plans[epoch]
 
 
 @dataclass

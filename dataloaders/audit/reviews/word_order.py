@@ -42,10 +42,10 @@ def _neighbours(dataset: ReviewDataset, half: int) -> Counter:
 def _agreement(one: Counter, other: Counter) -> float | None:
     """Correlation of how much oftener a word comes before another than after it; None where pairs are too few."""
     known = {tuple(sorted(pair)) for pair, _ in (one + other).items() if pair[0] != pair[1]}
-    table = np.array([[part[pair] + part[pair[::-1]] for part in (one, other)]
-                      + [part[pair] - part[pair[::-1]] for part in (one, other)] for pair in known], float).reshape(-1, 4)
-    table = table[table[:, :2].min(1) >= OFTEN]
-    if len(table) < PAIRS:
+    before, after = (np.array([[part[pair[::way]] for part in (one, other)] for pair in known], float).reshape(-1, 2)
+                     for way in (1, -1))  # (pairs, 2)
+    often = (before + after).min(1) >= OFTEN
+    if often.sum() < PAIRS:
         return None
-    first, second = table[:, 2] / table[:, 0], table[:, 3] / table[:, 1]
+    first, second = ((before - after) / np.maximum(before + after, 1))[often].T
     return float((first @ second) / np.sqrt((first @ first) * (second @ second) + 1e-9))

@@ -34,7 +34,7 @@ def write_clip(folder: Path, stream: np.random.Generator, frames: int = FRAMES) 
         box = [x + number / 2, y, x + number / 2 + side, y + side]
         shown = np.roll(image, 3 * number, 1)
         x1, y1, x2, y2 = map(round, box)
-        cv2.ellipse(shown, ((x1 + x2) // 2, (y1 + y2) // 2), (10, 10), 0, 0, 360, (90, 150, 220), -1)  # what boxes are of
+        cv2.ellipse(shown, ((x1 + x2) // 2, (y1 + y2) // 2), (10, 10), 0, 0, 360, (90, 150, 220), -1)  # what is boxed
         cv2.imwrite(str(folder / f"{number}.jpg"), shown, [cv2.IMWRITE_JPEG_QUALITY, 92])
         boxes[f"{number}.jpg"] = box
     return boxes

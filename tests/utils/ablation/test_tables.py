@@ -12,8 +12,8 @@ MARKDOWN = """\
 Recipe caer, test split, 8 clips: mean ± s.d. over 2 seeds. Difference in UAR to “full”: mean ± s.d. of the seeds' \
 differences, and the 95 % percentile interval of 10,000 paired bootstrap resamples of the clips, within their \
 classes, averaged over seeds. The interval takes the clips as independent, and tells how far others would move \
-the difference of these runs; how far other seeds would is not in it, and the s.d. shows it. \\* The interval leaves out 0 (not corrected for 2 \
-comparisons). Missing: a\\|b_[%]\\*, seed 0.
+the difference of these runs; how far other seeds would is not in it, and the s.d. shows it. \\* The interval \
+leaves out 0 (not corrected for 2 comparisons). Missing: a\\|b_[%]\\*, seed 0.
 
 | variant | changed | test UAR | difference | 95 % interval | test WAR |
 |---|---|---|---|---|---|

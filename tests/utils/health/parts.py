@@ -53,7 +53,8 @@ def listed(*labels: int, **order) -> Listed:
 
 
 def parts(config=None, model: nn.Module | None = None, objective: nn.Module | None = None, loaders: dict | None = None,
-          classes: str = "xyz", averaged: nn.Module | None = None, precision: Precision = FLOAT32, **optimizer) -> Watched:
+          classes: str = "xyz", averaged: nn.Module | None = None, precision: Precision = FLOAT32,
+          **optimizer) -> Watched:
     config, model = config or video(), model or nn.Linear(2, 3)
     chosen = [p for p in model.parameters() if p.requires_grad]
     group = {"params": chosen, "name": "rest", "full_lr": optimizer.get("lr", 0.1)}
@@ -61,8 +62,9 @@ def parts(config=None, model: nn.Module | None = None, objective: nn.Module | No
                    torch.optim.SGD([group], **{"lr": 0.1} | optimizer), precision, loaders or {})
 
 
-def step(batch: Batch | None = None, output: Output | None = None, parts: dict | None = None, weights: dict | None = None,
-         epoch: float = 0.0, loaded: Batch | None = None, stats: dict | None = None, total: Tensor | None = None) -> Step:
+def step(batch: Batch | None = None, output: Output | None = None, parts: dict | None = None,
+         weights: dict | None = None, epoch: float = 0.0, loaded: Batch | None = None, stats: dict | None = None,
+         total: Tensor | None = None) -> Step:
     values = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in (parts or {}).items()}
     weights = dict.fromkeys(values, 1.0) if weights is None else weights
     total = sum(values.values(), torch.zeros(())) if total is None else total

@@ -15,7 +15,8 @@ def predicted(said: list[int], truth: list[int] = TRUTH) -> Predictions:
                        F.one_hot(torch.tensor(said), 3).float())
 
 
-def epochs(answers: list[list[int]], truth: list[int] = TRUTH, accuracy: float = 0.4, **settings) -> list[tuple[int, str]]:
+def epochs(answers: list[list[int]], truth: list[int] = TRUTH, accuracy: float = 0.4,
+           **settings) -> list[tuple[int, str]]:
     watch, found = Answers(parts(video(warmup_epochs=0, **settings))), []
     for epoch, said in enumerate(answers, 1):
         watch.evaluated("val", predicted(said, truth))

@@ -152,4 +152,5 @@ def test_the_scores_of_reviews_are_worked_out_again(made):
     assert found_in(scores, predictions, config, labels) == []
     if config.loss.unmentioned != "neutral":
         for name in ("aspect_micro_f1", "pair_micro_f1", "polarity_accuracy"):
-            assert names(found_in(scores | {name: scores[name] + 0.01}, predictions, config, labels)) == ["other-scores"]
+            wrong = scores | {name: scores[name] + 0.01}
+            assert names(found_in(wrong, predictions, config, labels)) == ["other-scores"]

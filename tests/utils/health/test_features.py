@@ -49,7 +49,8 @@ def test_one_sample_or_another_split_says_nothing():
 def texts(distance: float) -> torch.Tensor:
     """x and y are that far apart, z is at right angles to both."""
     angle = torch.tensor(2.0, dtype=torch.float64).mul(torch.asin(torch.tensor(distance / 2, dtype=torch.float64)))
-    return torch.stack([torch.tensor([1.0, 0, 0]).double(), torch.stack([angle.cos(), angle.sin(), torch.zeros_like(angle)]),
+    return torch.stack([torch.tensor([1.0, 0, 0]).double(),
+                        torch.stack([angle.cos(), angle.sin(), torch.zeros_like(angle)]),
                         torch.tensor([0, 0, 1.0]).double()]).float()
 
 

@@ -93,7 +93,8 @@ def test_the_weighted_sampler_s_shares(power, off):
     share = {0.0: 0.1, 0.5: 0.25, 1.0: 0.5}[power]
     stream = torch.Generator().manual_seed(1)
     rare = torch.rand(400, generator=stream) < (0.9 if off else share)
-    drawn = torch.where(rare, 90 + torch.randint(10, (400,), generator=stream), torch.randint(90, (400,), generator=stream))
+    few, many = (torch.randint(number, (400,), generator=stream) for number in (10, 90))
+    drawn = torch.where(rare, 90 + few, many)
     found = epoch(watch(train, use_weighted_sampler=True, sampler_power=power), train, drawn.tolist())
     assert ("sampler" in names(found)) == off
 

@@ -31,7 +31,8 @@ def watch_at(mass: float, **settings) -> Targets:
 
 def ldl_step(weight: float = 1.0):
     features = torch.eye(3)
-    return step(output=Output(handcrafted=features, text_features=features), parts={"ldl": 1.0}, weights={"ldl": weight})
+    output = Output(handcrafted=features, text_features=features)
+    return step(output=output, parts={"ldl": 1.0}, weights={"ldl": weight})
 
 
 @pytest.mark.parametrize("mass, found", [(0.45, ["flat-targets"]), (0.48, []), (0.9, []), (0.99, []),

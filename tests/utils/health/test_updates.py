@@ -55,7 +55,8 @@ class Loop:
             optimizer.zero_grad()
         self.steps += 1
         if self.watched.averaged is not None and average:
-            move_towards(self.watched.averaged, model, min(self.watched.config.train.ema, (1 + self.steps) / (10 + self.steps)))
+            share = min(self.watched.config.train.ema, (1 + self.steps) / (10 + self.steps))
+            move_towards(self.watched.averaged, model, share)
         self.watch.after()
 
     def close(self, epoch: int = 1) -> list[str]:
@@ -65,7 +66,8 @@ class Loop:
 
 def loop(kind: type, cut: bool = False, ema: float = 0.0, **settings) -> Loop:
     torch.manual_seed(0)
-    model, optimizer = Net(cut), {key: settings.pop(key) for key in ("lr", "momentum", "weight_decay") if key in settings}
+    optimizer = {key: settings.pop(key) for key in ("lr", "momentum", "weight_decay") if key in settings}
+    model = Net(cut)
     config = video(ema=ema, **settings)
     return Loop(kind, parts(config, model, averaged=frozen_copy(model) if ema else None, **optimizer))
 
@@ -179,7 +181,8 @@ def test_a_gradient_explodes_beyond_a_thousand_times_the_first(factor, found):
 
 # ---------------------------------------------------------------- movement
 
-@pytest.mark.parametrize("how", [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"lr": 1e-9}, {"ema": 0.9}, {"ema": 0.9999}])
+@pytest.mark.parametrize("how", [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"lr": 1e-9}, {"ema": 0.9},
+                                 {"ema": 0.9999}])
 def test_sound_movement(how):
     run = loop(Movement, **how)
     for group in run.watched.optimizer.param_groups:

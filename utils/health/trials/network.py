@@ -81,7 +81,8 @@ def everything_learns(bench: Bench) -> Iterator[Finding]:
 
 # Groups of weights that learn from each part of the output.
 LEARN_FROM = {
-    "video": {"logits": ("image_encoder", "prompt_learner", "adapter", ""), "embedding": ("image_encoder", "adapter", ""),
+    "video": {"logits": ("image_encoder", "prompt_learner", "adapter", ""),
+              "embedding": ("image_encoder", "adapter", ""),
               "text_features": ("prompt_learner",)},
     "text": {"logits": ("encoder", ""), "mention": ("encoder", ""), "projection": ("encoder", "")},
     "simclr": {"projection": ("",)},

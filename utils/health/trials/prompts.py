@@ -116,8 +116,8 @@ def keys_are_features(bench: Bench) -> Iterator[Finding]:
         model.meet_keys()
         output = _keyed(bench)
     if output.key is not None and close(apart.key, output.key):
-        yield fault("keys", f"--moco-keys {wanted}: the keys do not change with the momentum side's weights: they are not "
-                    "its own", "models/recogniser.py: _keys")
+        yield fault("keys", f"--moco-keys {wanted}: the keys do not change with the momentum side's weights: they are "
+                    "not its own", "models/recogniser.py: _keys")
     expected = {"text": output.text_features, "video": output.embedding, "none": None}[wanted]
     if (output.key is None) != (expected is None) or (expected is not None and not close(output.key, expected, 1e-4)):
         yield fault("keys", f"--moco-keys {wanted}: the momentum side, with the weights that it follows, does not give "

@@ -25,7 +25,8 @@ def pairs_of_views(bench: Bench) -> Iterator[Finding]:
             weight.data.neg_()
         apart = _projected(bench, twice)
         if bench.model.key_side and close(apart.projection, apart.key, 1e-3):
-            yield fault("keys", "the keys do not change with the momentum side's weights: they are not its own", NETWORK)
+            yield fault("keys", "the keys do not change with the momentum side's weights: they are not its own",
+                        NETWORK)
         bench.model.meet_keys()
         alike, different = _projected(bench, twice), _projected(bench, turned)
         if not close(alike.projection, alike.key, 1e-3):

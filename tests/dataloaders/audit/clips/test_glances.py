@@ -1,4 +1,4 @@
-"""What clips show next to each other: each fault is drawn into sound glances, and must be named; sound ones raise nothing."""
+"""What clips show next to each other: each fault drawn into sound glances is named; sound ones raise nothing."""
 
 from dataclasses import replace
 
@@ -83,7 +83,8 @@ def test_codec_and_rate_of_a_class():
     assert said(glances) == {}
 
 
-@pytest.mark.parametrize(("change", "way"), [(lambda f: f[..., ::-1], "colours swapped"), (lambda f: 255 - f, "negative")])
+@pytest.mark.parametrize(("change", "way"), [(lambda f: f[..., ::-1], "colours swapped"),
+                                             (lambda f: 255 - f, "negative")])
 def test_a_split_in_other_colours(change, way):
     assert way in said(a_set(10, **of_split(change, "test")))["split-turned"].text
 
@@ -110,8 +111,9 @@ def moved_on(frame):
     return frame
 
 
-@pytest.mark.parametrize("change", [cropped, moved_on, lambda f: f[:, ::-1], lambda f: np.clip(f * 1.08 + 8, 0, 255).astype(np.uint8),
-                                    lambda f: np.clip(f + np.random.default_rng(0).normal(0, 6, f.shape), 0, 255).astype(np.uint8)])
+@pytest.mark.parametrize("change", [
+    cropped, moved_on, lambda f: f[:, ::-1], lambda f: np.clip(f * 1.08 + 8, 0, 255).astype(np.uint8),
+    lambda f: np.clip(f + np.random.default_rng(0).normal(0, 6, f.shape), 0, 255).astype(np.uint8)])
 def test_copies_of_training_clips(change):
     glances = copied(change)
     finding = {f.name: f for f in check_doubles(view_of(), glances)}["split-shows-training-clips"]
@@ -151,7 +153,8 @@ def test_two_classes_that_are_swapped():
 def test_labels_of_which_a_third_is_wrong():
     stream = np.random.default_rng(4)
     glances = a_set(16, (("train", 20), ("val", 8)))
-    relabel(glances, "train", lambda label: (label + int(stream.integers(1, 4))) % 4 if stream.random() < 0.35 else label)
+    relabel(glances, "train",
+            lambda label: (label + int(stream.integers(1, 4))) % 4 if stream.random() < 0.35 else label)
     assert said(glances).keys() == {"labels-noisier"}
 
 
@@ -179,7 +182,8 @@ def test_boxes_in_another_form(way, box):
 
 def test_leave_one_out_is_what_leaving_out_gives():
     stream = np.random.default_rng(6)
-    inputs, targets, groups = stream.normal(0, 0.5, (9, 4)), stream.normal(size=(9, 2)), np.array([0, 0, 1, 1, 2, 2, 3, 4, 5])
+    inputs, targets = stream.normal(0, 0.5, (9, 4)), stream.normal(size=(9, 2))
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 4, 5])
     said = ridge.leave_out(inputs, targets, groups)
     for group in range(6):
         kept = groups != group

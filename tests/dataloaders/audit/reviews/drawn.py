@@ -21,10 +21,10 @@ WORDS = {"Positive": ["rất tốt", "đẹp quá", "tuyệt vời", "ngon lành
          "Negative": ["quá tệ", "kém", "chán", "thất vọng"],
          "Neutral": ["bình thường", "tạm", "cũng được", "không biết"]}
 FILLERS = ["máy mình mua", "hôm qua", "ở cửa hàng", "gần nhà", "thử vài ngày", "thấy nhân viên", "giao nhanh",
-           "hộp còn mới", "con gái", "bạn bè", "anh chị em", "xem phim", "nghe nhạc", "chơi game", "lướt web", "đi làm", "về quê",
-           "Samsung", "Oppo", "Vivo", "trắng", "đen", "xanh",
-           "tuần trước", "trên mạng", "cho mẹ", "hai tháng nay", "hôm kia", "lên phố", "gọi video", "bảo hành", "mưa to",
-           "ngoài trời", "buổi tối", "trong túi", "đọc báo", "học bài", "giữa đường", "đầu năm"]
+           "hộp còn mới", "con gái", "bạn bè", "anh chị em", "xem phim", "nghe nhạc", "chơi game", "lướt web", "đi làm",
+           "về quê", "Samsung", "Oppo", "Vivo", "trắng", "đen", "xanh", "tuần trước", "trên mạng", "cho mẹ",
+           "hai tháng nay", "hôm kia", "lên phố", "gọi video", "bảo hành", "mưa to", "ngoài trời", "buổi tối",
+           "trong túi", "đọc báo", "học bài", "giữa đường", "đầu năm"]
 
 ASPECTS, SENTIMENTS = sorted(THINGS), list(WORDS)
 Rows = list[tuple[str, str]]
