@@ -1,6 +1,7 @@
 """How the labels of reviews are distributed, and whether they were filled in rather than given."""
 
 import difflib
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -17,7 +18,7 @@ RUN = 60  # rows in a row
 
 def audit_labels(datasets: dict[str, ReviewDataset], aspects: list[str], sentiments: list[str]) -> list[Finding]:
     targets = {split: dataset.targets for split, dataset in datasets.items()}
-    findings = [_overview(targets, sentiments), *_names(targets["train"], aspects), *_unlabelled(targets)]
+    findings = [*_overview(targets, sentiments), *_names(targets["train"], aspects), *_unlabelled(targets)]
     for split, table in targets.items():
         findings += _absent(split, table, targets["train"], aspects, sentiments)
         findings += _filled(split, table, aspects, sentiments)
@@ -27,14 +28,12 @@ def audit_labels(datasets: dict[str, ReviewDataset], aspects: list[str], sentime
     return findings
 
 
-def _overview(targets: dict[str, np.ndarray], sentiments: list[str]) -> Finding:
-    said = []
+def _overview(targets: dict[str, np.ndarray], sentiments: list[str]) -> Iterator[Finding]:
     for split, table in targets.items():
         rated = np.bincount(table[table >= 0], minlength=len(sentiments))
         shares = ", ".join(f"{n / max(rated.sum(), 1):.0%} {name}" for n, name in zip(rated, sentiments))
-        said.append(f"{split}: {len(table)} reviews, {(table != NOT_MENTIONED).sum() / max(len(table), 1):.1f} aspects "
-                    f"each; {shares}")
-    return Finding("note", "labels", "; ".join(said))
+        each = (table != NOT_MENTIONED).sum() / max(len(table), 1)
+        yield Finding("note", "labels", f"{split}: {each:.1f} aspects a review; {shares}", count=len(table))
 
 
 def _absent(split: str, table: np.ndarray, train: np.ndarray, aspects: list[str], sentiments: list[str],

@@ -19,15 +19,15 @@ def check_coverage(view: View, kind: str, table: BoxTable, boxes: Boxes) -> Iter
     without = [clip.id for name, split in view.splits.items() for clip, has in zip(split.clips, have[name]) if not has]
     total = sum(map(len, have.values()))
     said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    example = f"{without[0]}; a key of the file: {next(iter(table.raw), '(none)')}" if without else ""
+    example = f"{without[0]}; the file has {next(iter(table.raw), 'no key')}" if without else ""
     if len(without) == total:
         yield Finding("error", f"{kind}-boxes-match-none", f"no clip has a box in {table.path}",
                       "make its keys the clips' paths", total, example)
     elif without:
         few = 2 * len(without) > total
         yield Finding("warning" if few else "note", f"{kind}-boxes-match-few" if few else f"{kind}-boxes-missing",
-                      f"{len(without)} of {total} clips have no {kind} box ({said}"
-                      f" have one; of the others the whole frame or, for the face, --missing-box is shown)",
+                      f"{len(without)} of {total} clips have no {kind} box ({said} have one): "
+                      + (f"--missing-box {view.config.data.missing_box}" if kind == "face" else "the whole frame is shown"),
                       "detect faces in them" if kind == "face" else "", len(without), example)
     yield from _uneven(view, kind, have)
     differ = [clip.id for name, split in view.splits.items() for clip, has in zip(split.clips, have[name])
