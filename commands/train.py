@@ -49,8 +49,9 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     splits = ("val", "test") if trainer.settings.score_test else ("val",)
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
-    trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by])
     predictions = {split: result[0] for split, result in results.items()}
+    weights = save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
+    trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by], predictions, weights)
     last = list(results)[-1]
     if isinstance(trainer.config, SimclrConfig):
         rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
@@ -58,7 +59,6 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
         log.info("%s", probe_table(rows, "linear", last))
     write_json(metrics, run_dir / "metrics.json")
     write_predictions(predictions, trainer.task, run_dir / "predictions.csv")
-    save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
     for split, scores in metrics.items():
         log.info("%s", trainer.task.describe(split, scores))
     shown = trainer.loaders[last].examples(trainer.task.worth_showing(predictions[last]))

@@ -23,17 +23,19 @@ from utils.structures import Batch, Labels, Output
 SETTINGS = dict(lr=1.0, lr_adapter=2.0, optimizer="sgd", weight_decay=0.0, warmup_epochs=0, milestones=(2,), gamma=0.1,
                 grad_clip=0.0, accumulate=2, epochs=3, ema=0.5, use_amp=False, device="cpu")
 TARGETS = [1, 2, 3], [10], [4, 6]  # of the batches of an epoch: steps of 4 samples and of 2
-SCORES = 0.2, 0.5, 0.3  # on validation, epoch by epoch
+SCORES = (0.2, 2.0), (0.5, 0.8), (0.5, 0.9)  # on validation, and cross entropy, epoch by epoch
 
 
 class Numbers(nn.Module):
-    """Says w and v of every sample."""
+    """Says w and v of every sample, and draws a number, as dropout does."""
 
     def __init__(self):
         super().__init__()
         self.w, self.v, self.follows = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1)), 0
+        self.drawn: list[float] = []
 
     def forward(self, batch: Batch) -> Output:
+        self.drawn.append(float(torch.rand(())))
         return Output(embedding=torch.cat([self.w, self.v]).expand(len(batch), 2))
 
     def parameter_groups(self) -> dict:
@@ -72,7 +74,7 @@ class Scored:
         return batch.targets.float().mean()
 
     def score(self, predictions) -> dict:
-        return {"score": SCORES[round(float(predictions.targets[0]))], "cross_entropy": 1.0}
+        return dict(zip(("score", "cross_entropy"), SCORES[round(float(predictions.targets[0]))]))
 
 
 class Batches:
@@ -140,6 +142,18 @@ def kept(**settings) -> list:
                 trainer.meter.means(), trainer.tally.seen]
 
 
+def drawn() -> list[bool]:
+    """Of both kinds of draws: each step has its own; the same again with the same seed, others with another."""
+    found = []
+    for seed in (0, 0, 1):
+        with training(seed=seed) as trainer:
+            list(trainer._train_epoch())
+            found.append((tuple(trainer.model.drawn), tuple(trainer.task.draws)))
+    once, again, other = found
+    return [all(len(set(draws)) == len(draws) == 3 for draws in once), once == again,
+            all(not set(one) & set(two) for one, two in zip(once, other))]
+
+
 def evaluated() -> list:
     """It is the averaged weights that are evaluated, on the split that is asked for."""
     with training() as trainer:
@@ -192,6 +206,7 @@ ANSWERS = [
     # One epoch, the third, without a better score
     Answer("--early-stop", "trainer.py: finished", lambda: kept(early_stop=1, epochs=9)[3], [False, False, True]),
     Answer("no --early-stop", "trainer.py: finished", lambda: kept(early_stop=2, epochs=9)[3], [False] * 3),
+    Answer("what is drawn in training", "trainer.py: step, and utils/seeding.py", drawn, [True] * 3),
     Answer("an evaluation", "trainer.py: evaluate", evaluated, [["val"], "val", 1, True]),
     Answer("a resumed training, and what it lost", "trainer.py: state_dict and _parts", resumed, []),
 ]

@@ -14,12 +14,14 @@ from utils.structures import Labels
 FILE = "model.safetensors"
 
 
-def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> None:
-    """Write the weights, with what they decide and what is needed to build the network around them."""
+def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> Path:
+    """Write the weights, with what they decide and what is needed to build the network around them. Where to."""
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     about = {"labels": asdict(labels), **model.about()}
     metadata = {"about": json.dumps(about)}  # one key: of several safetensors does not keep the order
-    (run_dir / FILE).write_bytes(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
+    path = run_dir / FILE
+    path.write_bytes(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
+    return path
 
 
 def read_about(run_dir: Path) -> dict:

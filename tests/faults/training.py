@@ -6,6 +6,7 @@ from pathlib import Path
 
 from commands.build import build_trainer
 from commands.check import examine
+from models import save_run_model
 from tests.faults.catalogue import Fault
 from tests.faults.line import replace_line
 from utils.errors import UserError
@@ -35,8 +36,10 @@ def findings(recipe: Path, flags: list[str], run_dir: Path) -> list[Finding]:
         found = examine(trainer)
         trainer.fit()
         trainer.load_best()
-        scores = trainer.task.score(trainer.evaluate("val")[0])
-        trainer.health.conclude(trainer.best, scores[trainer.task.best_by])
+        predictions = {"val": trainer.evaluate("val")[0]}
+        score = trainer.task.score(predictions["val"])[trainer.task.best_by]
+        weights = save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
+        trainer.health.conclude(trainer.best, score, predictions, weights)
     except UserError as error:
         return [Finding("error", "stopped", str(error))]
     of_training = [Finding(**{key: value for key, value in each.items() if key != "epoch"})

@@ -18,6 +18,7 @@ from utils.health.memory import Bins, Queue
 from utils.health.modes import Modes
 from utils.health.movement import Movement
 from utils.health.rates import Rates
+from utils.health.results import Results
 from utils.health.samples import Samples
 from utils.health.targets import Phantom, Targets
 from utils.health.watch import Step, Watch, Watched
@@ -30,7 +31,7 @@ __all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
 log = logging.getLogger("camxuc")
 
 WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings,
-                                    Gradients, Movement, Rates, Answers, InStep, Scores)
+                                    Gradients, Movement, Rates, Answers, InStep, Scores, Results)
 SAME = 0.01  # of a score, which may differ by a sample or two where the device does not repeat itself
 LOOKS, EVERY = 3, 64  # the first steps of an epoch, and then one in so many, at which the slow hooks look
 
@@ -102,13 +103,16 @@ class Health:
         tell(findings, where)
         return findings
 
-    def conclude(self, best: dict, score: float) -> None:
-        """The weights that are kept have been evaluated again, and scored on validation.
+    def conclude(self, best: dict, score: float, predictions: dict[str, Predictions], weights: Path) -> None:
+        """The weights that are kept have been loaded, evaluated on each split, and saved.
 
+        Args:
+            best: their epoch, and what they scored on validation in it.
+            score: what they have scored on it now.
         Raises:
             UserError: as `stop_on_errors`.
         """
-        findings = self._call("of_evaluation")
+        findings = self._call("concluded", predictions, weights)
         if abs(score - best["score"]) > SAME:
             findings.append(Finding("error", "not-the-best-weights", f"the weights that were kept score {score:.4f} on "
                                     f"validation, and {best['score']:.4f} when they were, in epoch {best['epoch']}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,10 @@ class Watch:
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         """The epoch is over: what is wrong. `row` is what is known of it; figures to keep may be added to it."""
+        yield from self.of_evaluation()
+
+    def concluded(self, predictions: dict[str, Predictions], weights: Path) -> Iterator[Finding]:
+        """The best weights have been loaded, scored and saved: what is wrong. `predictions` are those of each split."""
         yield from self.of_evaluation()
 
     def of_evaluation(self) -> Iterator[Finding]:

@@ -48,10 +48,10 @@ def clips() -> list:
 
 def neighbours() -> list:
     """Of the first, at 0 degrees, the nearest at 8 is of class x, the next two at 18 are of its own, y: by
-    exp(cosine / 0.07) they weigh 1 : 0.571 twice. The nearest alone would say x."""
-    angles = torch.tensor([0.0, 8.0, 18.0, -18.0]).deg2rad()
+    exp(cosine / 0.07) they weigh 1 : 0.571 twice. The nearest alone would say x, and so would all four others."""
+    angles = torch.tensor([0.0, 8.0, 18.0, -18.0, 19.0]).deg2rad()
     features = torch.stack([angles.cos(), angles.sin()], 1)  # (N, 2)
-    found = Predictions(list("abcd"), torch.tensor([1, 0, 1, 1]), embedding=features)
+    found = Predictions(list("abcde"), torch.tensor([1, 0, 1, 1, 0]), embedding=features)
     row = next(Pretraining(SimclrConfig(train=SimclrTrainConfig(neighbours=3)), Labels(["x", "y"])).rows(found))
     return [row["predicted"], float(row["p_y"])]
 

@@ -1,11 +1,13 @@
 """All watches together: in sound trainings they are silent, and one that fails ends none."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from commands.build import build_trainer
+from models import save_run_model
 from tests import small_reviews, small_simclr
 from tests.utils.health.parts import names, parts, video
 from trainer import Trainer
@@ -117,14 +119,14 @@ def test_errors_stop_unless_forced(health, force):
 def test_the_kept_weights_must_score_as_they_did(health, score, found):
     all_of_them = health(Quiet)
     if not found:
-        return all_of_them.conclude({"score": 0.5, "epoch": 3}, score)
+        return all_of_them.conclude({"score": 0.5, "epoch": 3}, score, {}, Path())
     with pytest.raises(UserError, match="not-the-best-weights"):
-        all_of_them.conclude({"score": 0.5, "epoch": 3}, score)
+        all_of_them.conclude({"score": 0.5, "epoch": 3}, score, {}, Path())
 
 
 def test_what_is_wrong_with_the_last_evaluations_is_said(health):
     all_of_them = health(Wrong)
-    all_of_them.conclude({"score": 0.5, "epoch": 3}, 0.5)
+    all_of_them.conclude({"score": 0.5, "epoch": 3}, 0.5, {}, Path())
     assert [(each["epoch"], each["name"]) for each in all_of_them.found] == [(3, "scored")]
 
 
@@ -142,7 +144,10 @@ def test_slow_hooks_look_at_few_steps(health):
 def trained(trainer: Trainer, until: tuple = ()) -> Trainer:
     trainer.fit()
     trainer.load_best()
-    trainer.health.conclude(trainer.best, trainer.task.score(trainer.evaluate("val")[0])[trainer.task.best_by])
+    predictions = {"val": trainer.evaluate("val")[0]}
+    weights = save_run_model(trainer.evaluated, trainer.task.labels, trainer.health.path.parent)
+    score = trainer.task.score(predictions["val"])[trainer.task.best_by]
+    trainer.health.conclude(trainer.best, score, predictions, weights)
     return trainer
 
 
