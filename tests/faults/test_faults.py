@@ -39,7 +39,8 @@ def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
 
 
 @pytest.mark.parametrize("flags", ["", "--epochs 2 --ssl moco --moco-m 0.9",
-                                   "--clip-model micro_bn --streams face --optimizer lars --lr 0.1"])
+                                   "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
+                                   "--load-size 48 --head-layers 2 --chunk-size 4"])
 def test_sound_pretraining_raises_nothing(sound, tmp_path, flags):
     found = findings(sound("simclr"), flags.split(), tmp_path / "run")
     assert [str(finding) for finding in found if finding.level != "note"] == []

@@ -60,8 +60,8 @@ def _wrong(name: str, own: list[Look]) -> Iterator[Finding]:
 
 
 def _shapes(view: View, name: str, own: list[Look]) -> Iterator[Finding]:
-    data, side = view.config.data, view.splits[name].dataset.side
-    due = (data.num_segments * data.duration, 3, side, side)
+    data = view.config.data
+    due = (data.num_segments * data.duration, 3, data.image_size, data.image_size)
     odd = [f"{one.clip.id}: {one.shape}" for one in own if one.shape and one.shape != due]
     if odd:
         yield Finding("error", "shape", f"{name}: samples are not of shape {due}", "", **of_some(odd))
