@@ -3,6 +3,7 @@
 Beside them, on the same labels, stand those of the network as it was before training, and plain pixels.
 """
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -22,6 +23,8 @@ from utils.probe import PROBES
 from utils.structures import Batch, Labels, Output
 from utils.tally import Tally
 from utils.tasks.clip_metrics import score
+
+log = logging.getLogger("camxuc")
 
 FRACTIONS = (0.01, 0.1, 1.0)  # of the training labels
 DRAWS = 3  # of the labelled clips, where not all are
@@ -77,6 +80,8 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
         raise UserError(f"{run_dir}: its recipe has no {split} split")
     networks = SideBySide({"this run": model, "before training": build_model(config, labels), "pixels": Pixels()})
     bank, queries = (_predictions(config, networks, loaders[name], name) for name in ("train", split))
+    if shared := set(bank.ids) & set(queries.ids):
+        log.warning("the probe learns from %d of the clips that it is scored on, e.g. %s", len(shared), min(shared))
     parts = zip(networks.widths, networks.parted(bank.embedding).values(), networks.parted(queries.embedding).values())
     features = {name: (known, asked) for name, known, asked in parts}
     rows = []

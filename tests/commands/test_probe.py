@@ -74,15 +74,15 @@ class Clips:
 
     unit = "clips"
 
-    def __init__(self, size: int):
-        self.size = size
+    def __init__(self, split: str, size: int):
+        self.split, self.size = split, size
 
     def epoch(self, epoch: int):
         for start in range(0, self.size, 7):
             number = torch.arange(start, min(start + 7, self.size))
             face = torch.stack([number % 3, number], dim=1)[:, None, :, None, None].expand(-1, 1, -1, 16, 16)
             face = torch.cat([face, torch.zeros_like(face[:, :, :1])], dim=2).to(torch.uint8)
-            yield Batch(number % 3, [str(i) for i in number.tolist()], face)
+            yield Batch(number % 3, [f"{self.split} {i}" for i in number.tolist()], face)
 
 
 class Tells(nn.Module):
@@ -103,7 +103,7 @@ def made_up(monkeypatch):
 
     def loaders(config, run_dir, labels):
         asked.append(config.data.label_fraction)
-        return {"train": Clips(60), "test": Clips(24)}, labels
+        return {"train": Clips("train", 60), "test": Clips("test", 24)}, labels
 
     monkeypatch.setattr(probe_module, "build_loaders", loaders)
     monkeypatch.setattr(probe_module, "build_model", lambda config, labels: Tells(1))
@@ -124,6 +124,14 @@ def test_a_row_for_each_share_and_kind_of_features(made_up):
         (fraction, labels, features) for fraction, labels in ((0.01, 3), (0.1, 6), (1.0, 60))
         for features in ("this run", "before training", "pixels")]
     assert all(len(row["war"]) == len(row["uar"]) == (1 if row["fraction"] == 1 else 3) for row in rows)
+
+
+def test_a_probe_that_learns_from_what_it_is_scored_on_says_so(made_up, monkeypatch, caplog):
+    made_up()
+    assert not caplog.records
+    same = {"train": Clips("clip", 60), "test": Clips("clip", 24)}
+    probe(SimclrConfig(train=SimclrTrainConfig(device="cpu")), Path("RUN"), Tells(0), Labels(CLASSES), "test", "knn", same)
+    assert "the probe learns from 24 of the clips that it is scored on, e.g. clip 0" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["knn", "linear"])

@@ -89,6 +89,8 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     (Clips.score, "self.labels.classes", "self.labels.classes[::-1]", "what is said of clips"),
     (Clips.rows, "row.argmax()", "row.argmin()", "what is said of clips"),
     (Pretraining._voted, "self.neighbours)", "1)", "what neighbours say of a clip"),
+    (Pretraining._voted, ", self.neighbours)", ")", "what neighbours say of a clip"),
+    (Pretraining.score, "spread, rank = ", "rank, spread = ", "how features lie"),
     (Reviews.__init__, "config.model.mention_threshold", "0.5", "from when an aspect is mentioned"),
     (Reviews.cells, "!= self.fill", "== self.fill", "what is said of reviews by a class"),
     (Reviews.mention_probabilities, "1 - predictions", "predictions", "what is said of reviews by a class"),

@@ -48,12 +48,22 @@ def clips() -> list:
 
 def neighbours() -> list:
     """Of the first, at 0 degrees, the nearest at 8 is of class x, the next two at 18 are of its own, y: by
-    exp(cosine / 0.07) they weigh 1 : 0.571 twice. The nearest alone would say x, and so would all four others."""
-    angles = torch.tensor([0.0, 8.0, 18.0, -18.0, 19.0]).deg2rad()
+    exp(cosine / 0.07) they weigh 1 : 0.571 twice. Two neighbours say x, and three say y."""
+    angles = torch.tensor([0.0, 8.0, 18.0, -18.0]).deg2rad()
     features = torch.stack([angles.cos(), angles.sin()], 1)  # (N, 2)
-    found = Predictions(list("abcde"), torch.tensor([1, 0, 1, 1, 0]), embedding=features)
-    row = next(Pretraining(SimclrConfig(train=SimclrTrainConfig(neighbours=3)), Labels(["x", "y"])).rows(found))
-    return [row["predicted"], float(row["p_y"])]
+    found, labels = Predictions(list("abcd"), torch.tensor([1, 0, 1, 1]), embedding=features), Labels(["x", "y"])
+    rows = [next(Pretraining(SimclrConfig(train=SimclrTrainConfig(neighbours=number)), labels).rows(found))
+            for number in (2, 3)]
+    return [[row["predicted"], float(row["p_y"])] for row in rows]
+
+
+def lie() -> list[float]:
+    """Two pairs of opposite features in three dimensions: standard deviations of sqrt(1/2) twice, and of 0; two singular
+    values that are alike."""
+    features = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    found = Predictions(list("abcd"), torch.tensor([0, 0, 1, 1]), embedding=features)
+    scores = Pretraining(SimclrConfig(), Labels(["x", "y"])).score(found)
+    return [scores["feature_spread"], scores["effective_rank"]]
 
 
 def reader(unmentioned: str = "ignore", threshold: float = 0.5) -> Reviews:
@@ -89,7 +99,7 @@ def from_threshold() -> list:
     return [reader(threshold=threshold).cells(found) for threshold in (0.2, 0.3, 0.5)]
 
 
-CLIPS, REVIEWS = "utils/tasks/clips.py", "utils/tasks/reviews.py"
+CLIPS, REVIEWS, PRETRAINING = (f"utils/tasks/{name}.py" for name in ("clips", "reviews", "pretraining"))
 
 ANSWERS = [
     Answer("predict", "utils/prediction.py", predicted,
@@ -101,8 +111,9 @@ ANSWERS = [
            [0.75, 2 / 3, (2 * math.log(2) + math.log(8 / 3)) / 3, {"x": 1.0, "y": 0.5, "z": None},
             {"clip": "b", "true": "y", "predicted": "z", "p_x": "0.125000", "p_y": "0.375000", "p_z": "0.500000"},
             ["a", "b", "c"]]),
-    # 2 x 0.571 / (1 + 2 x 0.571)
-    Answer("what neighbours say of a clip", "utils/tasks/pretraining.py", neighbours, ["y", 0.533197]),
+    # 0.571 / (1 + 0.571), 2 x 0.571 / (1 + 2 x 0.571)
+    Answer("what neighbours say of a clip", PRETRAINING, neighbours, [["x", 0.36351], ["y", 0.533197]]),
+    Answer("how features lie", PRETRAINING, lie, [2 * 0.5**0.5 / 3 * 3**0.5, 2.0]),
     Answer("what is said of reviews", REVIEWS, reviews,
            {"aspect_micro_f1": 2 / 3, "pair_micro_f1": 1 / 3, "polarity_accuracy": 2 / 3,
             "row": {"review": "2", "aspect": "b", "true": "n", "predicted": "", "p_mentioned": "0.268941",
