@@ -1,4 +1,4 @@
-"""What can be known before anything is learned: an audit of data and prompts, known answers, and trials of the network.
+"""What can be known before anything is learned: an audit of data, prompts and settings, known answers, and trials.
 
 `main.py check` makes it all and a contact sheet; `train` begins with the quick part.
 """
@@ -21,6 +21,7 @@ from utils.errors import UserError
 from utils.findings import Finding, errors, surely, table, worst_first
 from utils.health.trials import SAMPLES, trials
 from utils.known_answers import known_answers as answers_of_utils
+from utils.plausibility import audit_settings
 from utils.recipe import load_config
 from utils.report.check import write_check_page
 
@@ -37,6 +38,7 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
     config, loaders = trainer.config, trainer.loaders
     return worst_first([
         *answers_of_utils(), *answers_of_dataloaders(), *answers_of_models(), *answers_of_trainer(),
+        *surely(audit_settings, config, len(loaders["train"])),
         *surely(audit, config, loaders, trainer.task.labels, full),
         *surely(audit_prompts, config, trainer.model, trainer.task.labels),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES),

@@ -10,12 +10,20 @@ import pytest
 from scripts.fault_table import rows_of
 from tests.faults.catalogue import FAULTS, Fault
 from tests.faults.training import findings, findings_of
+from utils.findings import Finding
 
 README = Path(__file__).parent.parent.parent / "README.md"
 
 
+def loud(found: list[Finding], flags: str) -> list[str]:
+    """All but notes, and but that random towers which are to be frozen are odd."""
+    frozen = "--lr-image-encoder 0" in flags or "--lr-encoder 0" in flags
+    return [str(finding) for finding in found
+            if finding.level != "note" and not (frozen and "random, and stays so" in finding.text)]
+
+
 SOUND_CLIPS = (
-    "",
+    "", "--num-segments 1",
     "--epochs 2 --use-weighted-sampler --moco-keys video --text-type prompt_ensemble",
     "--streams face --no-use-ldl --mixup-alpha 0 --ema 0 --lr-image-encoder 0",
     "--clip-model micro_bn --mirror --contexts-init emotion --temporal-layers 2 --accumulate 3",
@@ -25,8 +33,7 @@ SOUND_CLIPS = (
 
 @pytest.mark.parametrize("flags", SOUND_CLIPS)
 def test_sound_clips_raise_nothing(sound, tmp_path, flags):
-    found = findings(sound("video"), flags.split(), tmp_path / "run")
-    assert [str(finding) for finding in found if finding.level != "note"] == []
+    assert loud(findings(sound("video"), flags.split(), tmp_path / "run"), flags) == []
 
 
 @pytest.mark.parametrize("flags", ["", "--epochs 2 --loss-type ghm --token-dropout 0.1 --pooling cls",
@@ -34,16 +41,14 @@ def test_sound_clips_raise_nothing(sound, tmp_path, flags):
                                    "--loss-type ghm --unmentioned class --freeze-embeddings --token-dropout 0.1",
                                    "--lr-encoder 0 --pooling mean --accumulate 2 --ema 0.9 --unmentioned neutral"])
 def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
-    found = findings(sound("text"), flags.split(), tmp_path / "run")
-    assert [str(finding) for finding in found if finding.level != "note"] == []
+    assert loud(findings(sound("text"), flags.split(), tmp_path / "run"), flags) == []
 
 
 @pytest.mark.parametrize("flags", ["", "--epochs 2 --ssl moco --moco-m 0.9",
                                    "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
                                    "--load-size 48 --head-layers 2 --chunk-size 4"])
 def test_sound_pretraining_raises_nothing(sound, tmp_path, flags):
-    found = findings(sound("simclr"), flags.split(), tmp_path / "run")
-    assert [str(finding) for finding in found if finding.level != "note"] == []
+    assert loud(findings(sound("simclr"), flags.split(), tmp_path / "run"), flags) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

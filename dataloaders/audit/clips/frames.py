@@ -70,7 +70,7 @@ def _shapes(view: View, name: str, own: list[Look]) -> Iterator[Finding]:
 def _dull(name: str, own: list[Look]) -> Iterator[Finding]:
     read = [one for one in own if one.thumbs is not None]
     constant = [one.clip.id for one in read if one.spread < CONSTANT]
-    moving = [one for one in read if not one.still and one.count > 1]
+    moving = [one for one in read if not one.still and one.count > 1 and len(one.thumbs) > 1]
     frozen = [one.clip.id for one in moving if one.moves <= FROZEN and one.spread >= CONSTANT]
     if constant:
         yield Finding("error" if len(constant) > len(read) / 2 else "warning", "clips-of-one-colour",
