@@ -18,7 +18,8 @@ def finds(monkeypatch):
     """What the audit is made to find; it notes how often it was asked, and whether for all."""
     def find(*findings: Finding) -> list[bool]:
         asked = []
-        for part in ("answers_of_utils", "answers_of_dataloaders", "answers_of_models", "answers_of_trainer", "trials"):
+        for part in ("answers_of_utils", "answers_of_dataloaders", "answers_of_models", "answers_of_trainer",
+                     "audit_settings", "trials"):
             monkeypatch.setattr(check, part, lambda *_: [])
         monkeypatch.setattr(check, "audit", lambda config, loaders, labels, full: asked.append(full) or list(findings))
         return asked
