@@ -10,6 +10,7 @@ import torch
 import utils.losses.ghm
 import utils.losses.ldl
 import utils.losses.moco
+import utils.losses.ntxent
 import utils.losses.supcon
 import utils.optimizer
 import utils.precision
@@ -101,6 +102,8 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     (utils.tasks.clip_metrics._from_matrix, '"f1": float(f1[i])', '"f1": float(recall[i])', "clip scores"),
     (utils.optimizer.build_optimizer, "AdamW(parts, lr=config.lr)", "AdamW(parts, lr=config.lr, eps=0.01)",
      "optimisers"),
+    (utils.optimizer.build_optimizer, '"full_lr": rate * factor,', '"full_lr": rate,', "rates by layer"),
+    (utils.losses.ntxent.ntxent_loss, ".repeat(2)", ".repeat_interleave(2)", "NTXentLoss of views that agree"),
     (utils.optimizer.build_optimizer, "trust_clip=False", "trust_clip=True", "optimisers"),
     (utils.precision.choose_precision, "Precision(None, False, \"float32 (--no-use-amp)\")",
      "Precision(torch.bfloat16, False, '')", "choose_precision"),

@@ -186,6 +186,9 @@ ANSWERS = [
     # Views e1 e2 and e1 e1: 2 / 5 twice, 1 / 3, 1 / 5
     Answer("NTXentLoss", "utils/losses/ntxent.py", lambda: NTXentLoss(HALF)(*PAIRS),
            (2 * math.log(2.5) + LN3 + LN5) / 4),
+    # e1 e2 twice: 2 / (2 + 1 + 1); of other pairs it would be 1 / 4
+    Answer("NTXentLoss of views that agree", "utils/losses/ntxent.py",
+           lambda: NTXentLoss(HALF)(rows(E1, E2), rows(E1, E2)), LN2),
     Answer("NTXentLoss, reaching both views", "utils/losses/ntxent.py",
            lambda: reached(NTXentLoss(HALF)(*PAIRS), *PAIRS), [True, True]),
     # Rows 1/2, 1/2; columns 2/3, 1/3

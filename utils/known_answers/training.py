@@ -88,7 +88,7 @@ def decayed() -> list:
     names = ["encoder.layer.0.weight", "encoder.layer.1.weight", "encoder.embeddings.weight", "head.weight"]
     optimizer = build_optimizer(TextTrainConfig(lr_encoder=8e-3, layer_decay=0.5, optimizer="sgd"), {
         "encoder": [(f"x.{name}", nn.Parameter(torch.ones(2, 2))) for name in names]})
-    rates = [group["lr"] * 1e3 for group in optimizer.param_groups]
+    rates = [[group["lr"] * 1e3, group["full_lr"] * 1e3] for group in optimizer.param_groups]
     return [depth_factors([f"x.{name}" for name in names], 0.5), rates, optimizer.defaults["momentum"],
             optimizer.defaults["nesterov"]]
 
@@ -174,7 +174,8 @@ ANSWERS = [
            [[[0.9, 0.999], 1e-8, False, False], [0.9, False, False, 0.001]]),
     Answer("choose_precision", "utils/precision.py", precisions,
            [["None", False], ["torch.bfloat16", False], ["torch.float16", True]]),
-    Answer("rates by layer", "utils/optimizer.py", decayed, [[0.5, 1.0, 0.25, 1.0], [2.0, 4.0, 8.0], 0.9, True]),
+    Answer("rates by layer", "utils/optimizer.py", decayed,
+           [[0.5, 1.0, 0.25, 1.0], [[2.0, 2.0], [4.0, 4.0], [8.0, 8.0]], 0.9, True]),
     Answer("sentiment_cells", "utils/cells.py",
            lambda: [sentiment_cells(CELLS, -1), sentiment_cells(CELLS, 3)], [[[-1, -1, 0, 2]], [[3, -1, 0, 2]]]),
     Answer("unmentioned_class", "utils/cells.py",

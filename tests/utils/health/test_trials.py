@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 import models.prompts
 import models.temporal
+import models.text_encoder
 import models.video_encoder
 import utils.mixup
+import utils.objective.simclr
 import utils.objective.text
 import utils.objective.video
 import utils.tasks.clips
@@ -282,6 +284,20 @@ LINES = {
         ("video", VideoRecogniser.forward, "text_features=text,", "text_features=text.detach(),"),
         ("text", ReviewReader.forward, "self._project(embedding)", "self._project(embedding.detach())"),
         ("text", ReviewReader.forward, "self.mentions(pooled)", "self.mentions(pooled.detach())")],
+    "value": [
+        ("simclr", utils.objective.simclr.Contrast.forward, "output.key)", "output.key.roll(1, 0))"),
+        ("simclr --ssl moco", utils.objective.simclr.Queue.forward, "output.key,", "output.key.roll(1, 0),"),
+        ("text", utils.objective.text.Contrast.forward, "batch.targets)", "batch.targets.roll(1, 0))"),
+        ("text --contrastive-base-weight 0.2", utils.objective.text.Contrast.forward, "batch.targets)",
+         "batch.targets.clamp(min=0))")],
+    "settings": [
+        ("text --loss-type unified --unified-rare Neutral", utils.objective.text._rare, "labels.classes.index(name) for",
+         "config.unified_rare.index(name) for"),
+        ("text --loss-type unified --unified-rare Neutral", utils.objective.text._classification_loss,
+         "config.unified_gamma, bool(rare), rare)", "config.unified_gamma)")],
+    "padding-id": [("text", models.text_encoder.load_encoder, "**TINY)", "**(TINY | {'pad_token_id': 2}))")],
+    "streams-apart": [("video", VideoEncoder.forward, "self.fusion(*x)", "self.fusion(x[0], x[1].flip(1))"),
+                      ("simclr", VideoEncoder.forward, "self.fusion(*x)", "self.fusion(x[0], x[1].roll(1, 0))")],
 }
 
 
@@ -291,3 +307,16 @@ def test_a_line_that_is_wrong_is_named(trainer, monkeypatch, name, case):
     (kind, _, flags), *line = case[0].partition(" "), *case[1:]
     replace_line(*line, monkeypatch)
     assert f"trial-{name}" in {finding.name for finding in found(trainer(kind, flags))}
+
+
+@pytest.mark.parametrize("flags", ["", "--moco-keys video"])
+def test_keys_of_a_run_started_from_another_meet_its_encoder(trainer, monkeypatch, simclr_run, flags):
+    flags = f"--init-from {simclr_run} {flags}"
+    assert found(trainer("video", flags)) == []
+    replace_line(models._started, "model.meet_keys()", "pass", monkeypatch)
+    met = {finding.name for finding in found(trainer("video", flags))}
+    assert met == ({"trial-keys-unmet"} if "video" in flags.split() else set())
+
+
+def test_sentiments_that_are_enhanced_are_no_fault(trainer):
+    assert found(trainer("text", "--loss-type unified --unified-rare Neutral Negative")) == []

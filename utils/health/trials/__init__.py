@@ -14,7 +14,7 @@ from torch import nn
 
 from utils.config import Config
 from utils.findings import Finding
-from utils.health.trials import built, clips, network, prepared, prompts, reviews, terms, values, views
+from utils.health.trials import built, clips, contrasts, network, prepared, prompts, reviews, terms, values, views
 from utils.health.trials.bench import SAMPLES, Bench, restore, rows
 from utils.structures import Batch
 
@@ -24,7 +24,7 @@ Trial = Callable[[Bench], Iterator[Finding]]
 
 OF_CLIPS: tuple[Trial, ...] = (
     lambda bench: network.samples_are_apart(bench, bench.clips()), clips.streams_and_frames, clips.order_of_frames,
-    clips.momentum_side)
+    clips.momentum_side, clips.moments_are_paired)
 OF_ALL: tuple[Trial, ...] = (
     built.learns_as_asked, built.learners_are_awake, built.built_as_asked, network.learned_once,
     network.everything_learns, network.each_part_teaches, network.frozen_stands_still, terms.weights_over_training,
@@ -33,11 +33,13 @@ TRIALS: dict[str, tuple[Trial, ...]] = {
     "video": (*OF_CLIPS, prompts.compared_with_classes, prompts.contexts_reach_their_class,
               prompts.prompts_are_in_order, prompts.texts_are_clips_own, prompts.keys_are_features,
               prepared.mixes_as_asked, values.terms_of_video, values.queue_takes_keys, *OF_ALL),
-    "simclr": (*OF_CLIPS, views.pairs_of_views, views.view_settings, values.queue_takes_keys, *OF_ALL),
+    "simclr": (*OF_CLIPS, views.pairs_of_views, views.view_settings, contrasts.contrast_of_views,
+               values.queue_takes_keys, *OF_ALL),
     "text": (lambda bench: network.samples_are_apart(bench, reviews.short(bench)), reviews.tokens_matter,
              reviews.pooled_as_asked, reviews.aspects_are_apart, reviews.projections_are_unit, prepared.hides_as_asked,
-             values.terms_of_text, *OF_ALL),
+             values.terms_of_text, contrasts.contrast_of_reviews, reviews.pads_as_the_tokenizer, *OF_ALL),
 }
+FRESH: dict[str, tuple[Trial, ...]] = {"video": (clips.keys_have_met,), "simclr": (clips.keys_have_met,)}
 UNTRAINED: dict[str, tuple[Trial, ...]] = {"video": (clips.starts_as_the_mean, built.contexts_start),
                                            "simclr": (clips.starts_as_the_mean,)}
 
@@ -50,13 +52,15 @@ def trials(config: Config, task, model: nn.Module, objective: nn.Module, batch: 
 
     Args:
         batch: the first one of training, as the loader gives it; SAMPLES of it are looked at.
-        untrained: neither resumed nor started from a run, so that what starts silent is silent still.
+        untrained: not resumed; and if it is not started from a run either, what starts silent is silent still.
     """
     if not len(batch):
         return []
     kind = config.model.model
-    chosen = TRIALS[kind] + (UNTRAINED.get(kind, ()) if untrained and not getattr(config.model, "init_from", None)
-                             else ())
+    chosen = TRIALS[kind]
+    if untrained:
+        started = getattr(config.model, "init_from", None)
+        chosen += FRESH.get(kind, ()) + (() if started else UNTRAINED.get(kind, ()))
     batch = rows(batch, list(range(min(SAMPLES, len(batch))))).to(device)
     bench, found = Bench(config, task, model, objective, batch, device), []
     with untouched(model, device):

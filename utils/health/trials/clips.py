@@ -120,6 +120,35 @@ def starts_as_the_mean(bench: Bench) -> Iterator[Finding]:
                     "the image tower would drown it", "models/adapter.py, models/fusion.py, models/temporal.py")
 
 
+def moments_are_paired(bench: Bench) -> Iterator[Finding]:
+    """The fusion gets a face with the context of its own clip and moment: of equal streams, equal features."""
+    fusion, batch, given = bench.model.video.fusion, bench.clips(), []
+    if fusion is None or batch.context is None:
+        return
+    hook = heard(fusion, given)
+    try:
+        bench.say(replace(batch, context=batch.face))
+    finally:
+        hook.remove()
+    face, context = given[0]
+    if not same(face.flatten(0, 1), context.flatten(0, 1)):
+        yield fault("streams-apart", "a face is not put together with the context of its own clip and moment", ENCODER)
+
+
+def keys_have_met(bench: Bench) -> Iterator[Finding]:
+    """Before the first step the momentum side is what it follows."""
+    if bench.model.key_side is None:
+        return
+    state = bench.model.key_side.state_dict()
+    start = {name: value.clone() for name, value in state.items()}
+    with bench.changed(*state.values()):
+        bench.model.meet_keys()
+        apart = [name for name, value in state.items() if not torch.equal(value, start[name])]
+    if apart:
+        yield fault("keys-unmet", f"{len(apart)} of {len(state)} weights of the momentum side are not those of the "
+                    f"network that it follows, e.g. {apart[0]}", "models/__init__.py: meet_keys")
+
+
 def momentum_side(bench: Bench) -> Iterator[Finding]:
     """It starts as what it follows, encodes what that encodes, and follows by 1 - momentum a step."""
     model = bench.model

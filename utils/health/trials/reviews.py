@@ -65,6 +65,15 @@ def _swapped(batch: Batch, place: int) -> Batch:
     return replace(batch, tokens=tokens)
 
 
+def pads_as_the_tokenizer(bench: Bench) -> Iterator[Finding]:
+    """The encoder's padding id, whose vector does not learn and behind which positions count, is the batch's."""
+    known = bench.model.encoder.get_input_embeddings().padding_idx
+    found = set(bench.batch.tokens[bench.batch.mask == 0].tolist())
+    if known is not None and found - {known}:
+        yield fault("padding-id", f"the batch is padded with token {min(found - {known})}, the encoder's padding is "
+                    f"{known}", "models/text_encoder.py and the encoder's config.json")
+
+
 def pooled_as_asked(bench: Bench) -> Iterator[Finding]:
     """The embedding is what --pooling says of the encoder's last hidden states."""
     batch, model, kept = short(bench), bench.model, []

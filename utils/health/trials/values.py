@@ -13,6 +13,7 @@ from utils.cells import sentiment_cells
 from utils.config import TextConfig, VideoConfig
 from utils.findings import Finding
 from utils.health.trials.bench import Bench, close, fault
+from utils.health.trials.contrasts import against_queue
 from utils.health.trials.terms import OBJECTIVE, made_up, objective_of
 from utils.structures import Batch
 
@@ -37,11 +38,22 @@ def settings_arrive(bench: Bench) -> Iterator[Finding]:
         if found != wanted:
             yield fault("settings", f"{setting} is {wanted}; the loss of {term} has {found}",
                         f"{OBJECTIVE}{bench.config.model.model}.py")
+    if "unified_rare" not in unused and "cls" in bench.objective.terms and isinstance(bench.config, TextConfig):
+        yield from _enhanced(bench)
     momentum = getattr(bench.model, "momentum", None)
     if momentum is not None and getattr(bench.model, "key_side", None) is not None \
             and momentum != bench.config.loss.moco_m:
         yield fault("settings", f"moco_m is {bench.config.loss.moco_m}; the network has {momentum}",
                     "models/__init__.py")
+
+
+def _enhanced(bench: Bench) -> Iterator[Finding]:
+    """The unified focal loss enhances the sentiments that are named, and no other."""
+    names, rare = bench.task.labels.classes, bench.objective.terms["cls"].loss.rare
+    found = {names[number] for number in ([] if rare is None else rare.tolist())}
+    if found != set(bench.config.loss.unified_rare):
+        yield fault("settings", f"unified_rare is {', '.join(bench.config.loss.unified_rare) or 'empty'}; the loss "
+                    f"enhances {', '.join(sorted(found)) or 'none'}", f"{OBJECTIVE}text.py")
 
 
 def both(batch: Batch, value) -> Tensor:
@@ -71,10 +83,7 @@ def terms_of_video(bench: Bench) -> Iterator[Finding]:
 
         def contrast(labels: Tensor) -> Tensor:
             keys = output.key if loss.moco_keys == "video" else output.key[labels]  # (B, D)
-            others = (output.embedding @ queue.queue.T / loss.moco_t).exp()  # (B, K)
-            usable = (queue.queue_labels >= 0) & (queue.queue_labels != labels[:, None])
-            own = ((output.embedding * keys).sum(-1) / loss.moco_t).exp()
-            return -(own / (own + (others * usable).sum(-1))).log().mean()
+            return against_queue(output.embedding, keys, labels, queue, loss.moco_t)
 
         expected["moco"] = both(batch, contrast)
     similar = output.text_features @ output.handcrafted.T / 0.07  # (C, C)
