@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from models import build_model, tower_answers
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear
 from models.chunks import in_chunks
@@ -17,17 +18,13 @@ from models.prompts import _order, mean_per_class
 from models.simclr import projection_head
 from models.temporal import TemporalTransformer, sinusoids
 from models.texts import class_texts
+from models.tower_answers import drawn_nowhere
+from utils.config import TextConfig, TextModelConfig, TextTrainConfig
 from utils.findings import Finding
 from utils.known_answers.answer import Answer, check, rows
+from utils.structures import Labels
 
 FRAMES = rows([1.0, 0.0], [0.0, 1.0]).detach()
-
-
-def drawn_nowhere(make) -> nn.Module:
-    """A module whose random weights leave torch's random state as it was."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        return make()
 
 
 def temporal(pool: str) -> Tensor:
@@ -75,6 +72,30 @@ def chunked() -> list:
     norm = nn.BatchNorm1d(1, momentum=0.5)  # running mean 0 -> 0.75 -> 2.125 -> 3.8125: of 1 2, 3 4, and 5 6
     in_chunks(norm, [torch.arange(1.0, 7.0)[:, None]], 2).sum().backward()
     return [results, norm.running_mean]
+
+
+def chunked_dropout() -> float:
+    """Features are 2 x or nothing; of a sum of c x the gradient by the factor c = 1 is the sum itself.
+
+    Powers of 2, so that no two masks have one sum.
+    """
+    encoder = drawn_nowhere(lambda: nn.Sequential(nn.Linear(1, 1, bias=False), nn.Dropout(0.5)))
+    nn.init.ones_(encoder[0].weight)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        total = in_chunks(encoder, [2.0 ** torch.arange(16)[:, None]], 4).sum()
+        return torch.autograd.grad(total, encoder[0].weight)[0].item() / total.item()
+
+
+def of_seeds() -> list[bool]:
+    """Whether the first weights of seed 0 are those of seed 0 once more, and of seed 1."""
+    def first(seed: int) -> Tensor:
+        settings = TextModelConfig(encoder="tiny", vocab_size=100, head_width=1, projection_width=1)
+        config = TextConfig(model=settings, train=TextTrainConfig(seed=seed))
+        return next(drawn_nowhere(lambda: build_model(config, Labels(["a", "b"], ["c"]))).parameters()).detach()
+
+    found = first(0)
+    return [torch.equal(found, first(seed)) for seed in (0, 1)]
 
 
 def attended() -> Tensor:
@@ -127,6 +148,8 @@ ANSWERS = [
     # f = 3 5 7 9 11; d of the sum of f^2 by the weight is the sum of 2 f x = 2 (3 + 10 + 21 + 36 + 55)
     Answer("in_chunks", "models/chunks.py", chunked,
            [[[[3.0, 5.0, 7.0, 9.0, 11.0], [250.0]]] * 2, [3.8125]]),
+    Answer("in_chunks with dropout", "models/chunks.py", chunked_dropout, 1.0),
+    Answer("build_model's seed", "models/__init__.py", of_seeds, [True, False]),
     Answer("AspectAttention", "models/aspects.py", attended, [0.75, 1.0]),
     Answer("PerAspectLinear", "models/aspects.py", of_aspects, [7.0, 137.0]),
     Answer("projection_head", "models/simclr.py", lambda: [head(2), head(3)],
@@ -144,6 +167,7 @@ ANSWERS = [
            lambda: [class_texts(["Happy", "Sad"], kind)[1] for kind in ("class_names", "class_names_with_context")]
            + [[len(texts) for texts in class_texts(["Happy", "Sad"], "prompt_ensemble")]],
            [["sad"], ["a photo of a person who looks sad"], [5, 5]]),
+    *tower_answers.ANSWERS,
 ]
 
 

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+import models
+import models.chunks
 import models.known_answers as room
 import models.temporal
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear
+from models.towers import FaceCNN, TimmTower
 from tests.faults.line import replace_line
 
 
@@ -39,6 +42,19 @@ def test_a_changed_part_is_named(monkeypatch, target, name, value, wrong):
      "TemporalTransformer's layers"),
     (models.temporal.TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9",
      "TemporalTransformer's layers"),
+    (models.chunks.in_chunks, "use_reentrant=False,", "use_reentrant=False, preserve_rng_state=False,",
+     "in_chunks with dropout"),
+    (models.build_model, "seed_torch(config.train.seed, INITIAL)", "seed_torch(0, INITIAL)", "build_model's seed"),
+    (models.build_model, "seed_torch(config.train.seed, INITIAL)", "pass", "build_model's seed"),
+    (FaceCNN.forward, "return self.norm(x)\n", "return self.norm(x) if self.training else x\n", "FaceCNN"),
+    (FaceCNN.forward, "self.dropout(x).flatten(1)", "x.mean(dim=(2, 3), keepdim=True).expand_as(x).flatten(1)",
+     "FaceCNN"),
+    (FaceCNN.forward, "self.stem(images)", "self.stem(images[:, :1].expand_as(images))", "FaceCNN"),
+    (FaceCNN.__init__, "ConvNormAct(width, width, 3)", "ConvNormAct(width, width, 3, apply_act=False)", "FaceCNN"),
+    (TimmTower.__init__, 'pretrained_cfg["mean"], self.trunk.pretrained_cfg["std"]',
+     'pretrained_cfg["std"], self.trunk.pretrained_cfg["mean"]', "TimmTower"),
+    (TimmTower.forward, "self.trunk(images)", "self.trunk(images.mean(dim=1, keepdim=True).expand_as(images))",
+     "TimmTower"),
 ])
 def test_a_changed_line_is_named(monkeypatch, function, old, new, wrong):
     replace_line(function, old, new, monkeypatch)
