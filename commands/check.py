@@ -14,6 +14,7 @@ from dataloaders.audit import audit
 from dataloaders.audit.contact_sheet import contact_sheet
 from dataloaders.known_answers import known_answers as answers_of_dataloaders
 from models.audit import audit_prompts
+from models.audit_weights import audit_weights
 from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
 from utils.config import Config
@@ -41,6 +42,7 @@ def examine(trainer: Trainer, full: bool = False) -> list[Finding]:
         *surely(audit_settings, config, len(loaders["train"])),
         *surely(audit, config, loaders, trainer.task.labels, full),
         *surely(audit_prompts, config, trainer.model, trainer.task.labels),
+        *surely(audit_weights, config, trainer.model),
         *trials(config, trainer.task, trainer.model, trainer.objective, loaders["train"].first(SAMPLES),
                 trainer.device),
     ])
