@@ -13,8 +13,7 @@ from commands.trainer_answers import known_answers as answers_of_trainer
 from dataloaders.audit import audit
 from dataloaders.audit.contact_sheet import contact_sheet
 from dataloaders.known_answers import known_answers as answers_of_dataloaders
-from models.audit import audit_prompts
-from models.audit_weights import audit_weights
+from models.audit import audit_prompts, audit_weights
 from models.known_answers import known_answers as answers_of_models
 from trainer import Trainer
 from utils.config import Config

@@ -9,6 +9,7 @@ import models.known_answers as room
 import models.temporal
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear
+from models.known_answers import parts
 from models.towers import FaceCNN, TimmTower
 from tests.faults.line import replace_line
 
@@ -22,14 +23,14 @@ def test_all_are_right_and_nothing_is_drawn():
 @pytest.mark.parametrize("target, name, value, wrong", [
     (models.temporal, "sinusoids", lambda length, width, device: torch.zeros(length, width),
      "TemporalTransformer, attention"),
-    (room, "sinusoids", lambda length, width, device: torch.zeros(length, width), "sinusoids"),
+    (parts, "sinusoids", lambda length, width, device: torch.zeros(length, width), "sinusoids"),
     (Adapter, "forward", lambda self, x: self.layers(x), "what starts silent"),
     (AspectAttention, "forward", lambda self, hidden, mask: hidden.mean(dim=1, keepdim=True), "AspectAttention"),
     (PerAspectLinear, "forward", lambda self, x: self.shared(x).expand(-1, 2, -1), "PerAspectLinear"),
-    (room, "mean_per_class", lambda features, per_class: features.unflatten(0, (per_class, -1)).mean(0),
+    (parts, "mean_per_class", lambda features, per_class: features.unflatten(0, (per_class, -1)).mean(0),
      "mean_per_class"),
-    (room, "_order", lambda words, context, length, position: list(range(length)), "the order of a prompt"),
-    (room, "in_chunks", lambda encoder, inputs, size: encoder(*inputs).detach(), "in_chunks"),
+    (parts, "_order", lambda words, context, length, position: list(range(length)), "the order of a prompt"),
+    (parts, "in_chunks", lambda encoder, inputs, size: encoder(*inputs).detach(), "in_chunks"),
 ])
 def test_a_changed_part_is_named(monkeypatch, target, name, value, wrong):
     monkeypatch.setattr(target, name, value)

@@ -1,27 +1,22 @@
-"""Known answers of the networks' own parts: what each must give on a tiny input, with how that was worked out.
-
-See utils/known_answers; who changes one of these on purpose changes the one number. What the parts make together is
-tried on the first batch: utils/health/trials.
-"""
+"""Known answers of what stands around the towers."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-from models import build_model, tower_answers
+from models import build_model
 from models.adapter import Adapter
 from models.aspects import AspectAttention, PerAspectLinear
 from models.chunks import in_chunks
 from models.fusion import Fusion
+from models.known_answers.towers import drawn_nowhere
 from models.prompts import _order, mean_per_class
 from models.simclr import projection_head
 from models.temporal import TemporalTransformer, sinusoids
 from models.texts import class_texts
-from models.tower_answers import drawn_nowhere
 from utils.config import SimclrConfig, SimclrDataConfig, SimclrModelConfig, SimclrTrainConfig
-from utils.findings import Finding
-from utils.known_answers.answer import Answer, check, rows
+from utils.known_answers.answer import Answer, rows
 from utils.structures import Labels
 
 FRAMES = rows([1.0, 0.0], [0.0, 1.0]).detach()
@@ -166,11 +161,4 @@ ANSWERS = [
            lambda: [class_texts(["Happy", "Sad"], kind)[1] for kind in ("class_names", "class_names_with_context")]
            + [[len(texts) for texts in class_texts(["Happy", "Sad"], "prompt_ensemble")]],
            [["sad"], ["a photo of a person who looks sad"], [5, 5]]),
-    *tower_answers.ANSWERS,
 ]
-
-
-def known_answers() -> list[Finding]:
-    """An error for each part that does not give its known answer. Torch's random state is as before."""
-    with torch.enable_grad():
-        return check(ANSWERS)

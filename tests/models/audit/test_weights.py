@@ -12,7 +12,7 @@ import models
 import models.clip
 import models.weights
 from models import build_model
-from models.audit_weights import audit_weights
+from models.audit.weights import audit_weights
 from models.clip import load_clip
 from tests.faults.line import replace_line
 from tests.models.test_clip import IMAGES, TEXTS, old_layout, openai_state

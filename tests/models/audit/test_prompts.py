@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import build_model, texts
-from models.audit import _texts, audit_prompts
+from models.audit.prompts import _texts, audit_prompts
 from models.clip import load_clip
 from models.recogniser import VideoRecogniser
 from models.texts import class_texts
