@@ -291,8 +291,8 @@ LINES = {
         ("text --contrastive-base-weight 0.2", utils.objective.text.Contrast.forward, "batch.targets)",
          "batch.targets.clamp(min=0))")],
     "settings": [
-        ("text --loss-type unified --unified-rare Neutral", utils.objective.text._rare, "labels.classes.index(name) for",
-         "config.unified_rare.index(name) for"),
+        ("text --loss-type unified --unified-rare Neutral", utils.objective.text._rare,
+         "labels.classes.index(name) for", "config.unified_rare.index(name) for"),
         ("text --loss-type unified --unified-rare Neutral", utils.objective.text._classification_loss,
          "config.unified_gamma, bool(rare), rare)", "config.unified_gamma)")],
     "padding-id": [("text", models.text_encoder.load_encoder, "**TINY)", "**(TINY | {'pad_token_id': 2}))")],
