@@ -1,4 +1,4 @@
-"""Known answers of what a step is made of: schedules, mixup, averages, optimiser groups, cells, views."""
+"""Known answers of what a step is made of: schedules, mixup, averages, optimiser groups, cells, views, seeds."""
 
 import numpy as np
 import torch
@@ -13,8 +13,19 @@ from utils.mixup import mixup
 from utils.optimizer import build_optimizer, depth_factors
 from utils.precision import choose_precision
 from utils.schedules import before, from_epoch, learning_rate_factor, ramp
+from utils.seeding import generator, seed_torch
 from utils.structures import Batch
 from utils.views import Draws, draw_views, make_views, view_pairs
+
+
+def seeded() -> list[bool]:
+    """Of each seed, use and counters: first numbers of the stream, of torch, and of the stream that seeded torch. Equal
+    where all these are equal, and else all others."""
+    asked = [(seed, use, *counters) for seed in (0, 1) for use in (0, 1, 2) for counters in ((), (0, 1), (1, 0), (1, 1))]
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        first, again = ([(generator(*each).random(), seed_torch(*each).random(), torch.rand(()).item())
+                         for each in asked] for _ in range(2))
+    return [first == again, len({number for numbers in first for number in numbers}) == 3 * len(asked)]
 
 
 class Fixed:
@@ -164,6 +175,7 @@ ANSWERS = [
     Answer("mixup", "utils/mixup.py", mixed, {"face": [6.0, 14.0, 4.0], "context": [40.0, 50.0, 90.0],
                                              "targets": [0, 1, 2], "others": [1, 2, 0], "lam": 0.25}),
     Answer("mixup where there is none", "utils/mixup.py", not_mixed, [None, None, [1, 0]]),
+    Answer("streams of seeds", "utils/seeding.py", seeded, [True, True]),
     Answer("move_towards", "utils/averaging.py", averaged, [[1.2], [2.0], 5, False]),
     Answer("Meter", "utils/meter.py", metered, {"loss": 2.0, "rare": 7.0}),
     Answer("build_optimizer", "utils/optimizer.py", optimised,

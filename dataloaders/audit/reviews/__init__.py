@@ -30,7 +30,8 @@ def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels
         findings += surely(audit_order, split, loader, data.oversample, data.batch_size)
         findings += surely(audit_batches, split, loader, data.max_tokens, full)
         findings += surely(audit_words, split, loader.dataset)
-        findings += surely(audit_tokens, split, loader.dataset, config.model.prefix, data.max_tokens, full)
+        findings += surely(audit_tokens, split, loader.dataset, config.model.prefix, data.max_tokens, full,
+                           config.model.encoder == "tiny")
     datasets = {split: loader.dataset for split, loader in loaders.items()}
     findings += surely(audit_tokenizer, config.model.encoder, config.model.prefix, datasets["train"].tokenizer)
     findings += surely(audit_splits_words, datasets)

@@ -22,14 +22,15 @@ def _squeezed(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
-def audit_tokens(split: str, dataset: ReviewDataset, prefix: str, max_tokens: int, full: bool) -> list[Finding]:
-    """What is wrong with the tokens of one split."""
+def audit_tokens(split: str, dataset: ReviewDataset, prefix: str, max_tokens: int, full: bool,
+                 own: bool = False) -> list[Finding]:
+    """What is wrong with the tokens of one split. `own`: of a tokenizer that was trained here, and keeps case."""
     places = [place for place, review in enumerate(dataset.reviews) if review.text.strip()]
     if not full and len(places) > SAMPLE:
         places = [places[i] for i in np.linspace(0, len(places) - 1, SAMPLE).astype(int)]
     if not places:
         return []
-    return [*_ends(split, dataset, places, max_tokens), *_decoded(split, dataset, places, prefix, max_tokens),
+    return [*_ends(split, dataset, places, max_tokens), *_decoded(split, dataset, places, prefix, max_tokens, own),
             *_known(split, dataset, places, prefix), *_lengths(split, dataset, max_tokens)]
 
 
@@ -66,7 +67,8 @@ def _ends(split: str, dataset: ReviewDataset, places: list[int], max_tokens: int
     return findings
 
 
-def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str, max_tokens: int) -> list[Finding]:
+def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str, max_tokens: int, own: bool,
+             ) -> list[Finding]:
     """Each way in which tokens may differ from the text, told apart."""
     tokenizer = dataset.tokenizer
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
@@ -80,7 +82,7 @@ def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str,
                 f"row {dataset.ids[place]}: {dataset.reviews[place].text[:40]!r} became {text[:40]!r}")
     findings = []
     for kind, rows in found.items():
-        level, least, said, remedy = DIFFERENCES[kind]
+        level, least, said, remedy = DIFFERENCES["own case" if own and kind == "case" else kind]
         if len(rows) > least * len(places):
             findings.append(Finding(level, f"tokens-{kind}", f"{split}: the tokens of {len(rows)} of {len(places)} "
                                     f"reviews {said}", remedy, **of_some(rows)))
@@ -90,6 +92,7 @@ def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str,
 # level, share from which it is told, what, remedy
 DIFFERENCES = {
     "case": ("note", 0.1, "are those of the text in lower case", "take a cased encoder if case matters"),
+    "own case": ("error", 0.01, "are those of the text in lower case", BUG),
     "accents": ("warning", 0.05, "have lost the text's accents, which tell Vietnamese words apart", OTHER),
     "signs": ("warning", 0.3, "have lost signs and emoji of the text", OTHER),
     "prefix": ("error", 0, "do not begin with --prefix, or have it twice", BUG),

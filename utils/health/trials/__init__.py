@@ -32,7 +32,8 @@ OF_ALL: tuple[Trial, ...] = (
 TRIALS: dict[str, tuple[Trial, ...]] = {
     "video": (*OF_CLIPS, prompts.compared_with_classes, prompts.contexts_reach_their_class,
               prompts.prompts_are_in_order, prompts.texts_are_clips_own, prompts.keys_are_features,
-              prepared.mixes_as_asked, values.terms_of_video, values.queue_takes_keys, *OF_ALL),
+              prepared.mixes_as_asked, prepared.blends_as_often, values.terms_of_video, values.queue_takes_keys,
+              *OF_ALL),
     "simclr": (*OF_CLIPS, views.pairs_of_views, views.view_settings, contrasts.contrast_of_views,
                values.queue_takes_keys, *OF_ALL),
     "text": (lambda bench: network.samples_are_apart(bench, reviews.short(bench)), reviews.tokens_matter,

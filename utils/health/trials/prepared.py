@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from utils.findings import Finding
-from utils.health.trials.bench import SAMPLES, Bench, close, fault
+from utils.health.trials.bench import ROUNDING, SAMPLES, Bench, close, fault
 from utils.structures import Batch
+
+BLENDS, SIGMAS = 400, 5  # batches that are blended, and how far their mean may lie off by chance
 
 
 def prepared(bench: Bench, count: int = SAMPLES) -> tuple[Batch, Batch]:
@@ -38,6 +40,19 @@ def mixes_as_asked(bench: Bench) -> Iterator[Finding]:
                             "target", where)
     if not torch.equal(made.targets, batch.targets) or not 0 <= made.lam <= 1:
         yield fault("mixup", "targets are not the clips' own, or lam is not within 0 and 1", where)
+
+
+def blends_as_often(bench: Bench) -> Iterator[Finding]:
+    """The mean of lam (1 - lam) under Beta(alpha, alpha) is alpha / (2 (2 alpha + 1))."""
+    if not (alpha := bench.config.loss.mixup_alpha):
+        return
+    frames, stream = torch.zeros(2, 1, 1, 1, 1), np.random.default_rng(0)
+    batch = replace(bench.batch, face=frames, context=None, targets=torch.arange(2), ids=["", ""])
+    lams = np.array([bench.task.prepare(batch, stream).lam for _ in range(BLENDS)])
+    blends, due = lams * (1 - lams), alpha / (2 * (2 * alpha + 1))
+    if abs(blends.mean() - due) > SIGMAS * blends.std() / BLENDS**0.5 + ROUNDING:
+        yield fault("mixup-alpha", f"--mixup-alpha {alpha:g}: lam (1 - lam) is {blends.mean():.3g} in the mean, not "
+                    f"{due:.3g}", "utils/mixup.py and utils/tasks/clips.py")
 
 
 def hides_as_asked(bench: Bench) -> Iterator[Finding]:

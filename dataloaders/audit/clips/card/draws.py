@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from dataloaders.audit.clips.card.drawn import REMEDY, Card, dataset_of, frames_of, numbers_in
 from dataloaders.audit.clips.card.places import few
 from dataloaders.audit.clips.view import Split
 from dataloaders.order import Draw
-from dataloaders.video import VideoDataset
+from dataloaders.video import Sample, VideoDataset
 from utils.findings import Finding, of_some
 
 REACH = 0.7  # of the frames between the first segment's middle and the last one's
@@ -58,29 +59,45 @@ def augmented(split: Split, card: Card) -> Iterator[Finding]:
     """Training's own augmentation, on the clip whose frames are all alike."""
     real, data = dataset_of(split, card), split.dataset.config
     strength, erasing = getattr(data, "augment", 0.0), getattr(data, "random_erasing", 0.0)
-    draws = [real[Draw(epoch, 4, 0)] for epoch in range(2 * EPOCHS)]
-    faces = np.stack([frames_of(sample.face) for sample in draws])  # (E, N, S, S, 3)
+    samples = [real[Draw(epoch, 4, 0)] for epoch in range(2 * EPOCHS)]
+    again, still = real[Draw(0, 4, 0)], dataset_of(split, card, augment=0.0, random_erasing=0.0)[Draw(0, 4, 0)]
     for stream in ("face", "context") if data.streams == "both" else ("face",):
-        again = getattr(real[Draw(0, 4, 0)], stream)
-        if not np.array_equal(frames_of(again), frames_of(getattr(draws[0], stream))):
+        draws = [frames_of(getattr(sample, stream)) for sample in samples]  # each (N, S, S, 3)
+        if not np.array_equal(frames_of(getattr(again, stream)), draws[0]):
             yield Finding("error", "draw-not-repeatable", f"{split.name}: the same draw gives another {stream} stream; "
                           "a resumed run differs from an unbroken one", REMEDY)
-    torn = sum(int(np.ptp(face.astype(np.int16), axis=0).max() > 2) for face in faces)
-    if torn:
-        yield Finding("error", "augmented-by-frame", f"{split.name}: frames of one clip are augmented differently",
-                      REMEDY, torn)
-    changes = any(not np.array_equal(face, faces[0]) for face in faces)
-    if changes and not (strength or erasing):
-        yield Finding("error", "augmented-unasked", f"{split.name}: draws of a still clip differ with augmentation off",
-                      REMEDY)
-    if not changes and (strength or erasing > 0.5):
-        yield Finding("error", "augmentation-missing", f"{split.name}: {len(faces)} draws of a clip are the same, with "
-                      f"--augment {strength:g}", REMEDY)
-    elif strength:
+        yield from _changes(split, stream, draws, strength, erasing)
+    if erasing:
+        yield from _erased(split, card, still)
+    if strength and not all(torch.equal(sample.face, samples[0].face) for sample in samples):
         clean = dataset_of(split, card, random_erasing=0.0)
-        plain = dataset_of(split, card, augment=0.0, random_erasing=0.0)[Draw(0, 4, 0)]
         shown = np.stack([frames_of(clean[Draw(epoch, 4, 0)].face)[0] for epoch in range(2 * EPOCHS)])
-        yield from _strength(split, shown.astype(np.float32), strength, frames_of(plain.face)[0])
+        yield from _strength(split, shown.astype(np.float32), strength, frames_of(still.face)[0])
+
+
+def _changes(split: Split, stream: str, draws: list[np.ndarray], strength: float, erasing: float) -> Iterator[Finding]:
+    """Whether draws of a stream differ where they should, and frames of one draw never do."""
+    torn = sum(int(np.ptp(frames.astype(np.int16), axis=0).max() > 2) for frames in draws)
+    if torn:
+        yield Finding("error", "augmented-by-frame", f"{split.name}: frames of one clip's {stream} stream are "
+                      "augmented differently", REMEDY, torn)
+    changes = any(not np.array_equal(frames, draws[0]) for frames in draws)
+    if changes and not (strength or erasing):
+        yield Finding("error", "augmented-unasked", f"{split.name}: draws of a still clip's {stream} stream differ "
+                      "with augmentation off", REMEDY)
+    if not changes and (strength or erasing > 0.5):
+        yield Finding("error", "augmentation-missing", f"{split.name}: {len(draws)} draws of a clip's {stream} stream "
+                      f"are the same, with --augment {strength:g}", REMEDY)
+
+
+def _erased(split: Split, card: Card, still: Sample) -> Iterator[Finding]:
+    """Nothing but the patch, and that in every draw: as with --random-erasing 1."""
+    erased = dataset_of(split, card, augment=0.0, random_erasing=1.0)[Draw(0, 4, 0)]
+    for stream in ("face", "context") if erased.context is not None else ("face",):
+        other = (getattr(erased, stream) != getattr(still, stream)).any(dim=1)  # (T, S, S)
+        if not other.any() or other.all():
+            yield Finding("error", "erasing-missing", f"{split.name}: of the {stream} stream "
+                          f"{'all is' if other.all() else 'nothing is'} erased with --random-erasing 1", REMEDY)
 
 
 def _strength(split: Split, faces: np.ndarray, strength: float, plain: np.ndarray) -> Iterator[Finding]:
