@@ -15,6 +15,7 @@ import utils.losses.supcon
 import utils.optimizer
 import utils.precision
 import utils.prediction
+import utils.seeding
 import utils.tasks.clip_metrics
 import utils.tasks.review_metrics
 from tests.faults.line import replace_line
@@ -105,6 +106,12 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     (utils.optimizer.build_optimizer, '"full_lr": rate * factor,', '"full_lr": rate,', "rates by layer"),
     (utils.losses.ntxent.ntxent_loss, ".repeat(2)", ".repeat_interleave(2)", "NTXentLoss of views that agree"),
     (utils.optimizer.build_optimizer, "trust_clip=False", "trust_clip=True", "optimisers"),
+    (utils.seeding.generator, "(seed, use, *counters)", "(seed, *counters)", "streams of seeds"),
+    (utils.seeding.generator, "(seed, use, *counters)", "(seed, use)", "streams of seeds"),
+    (utils.seeding.generator, "(seed, use, *counters)", "(use, *counters)", "streams of seeds"),
+    (utils.seeding.generator, "(seed, use, *counters)", "None", "streams of seeds"),
+    (utils.seeding.seed_torch, "int(stream.integers(2**63))", "seed", "streams of seeds"),
+    (utils.seeding.seed_torch, "torch.manual_seed(int(stream.integers(2**63)))", "pass", "streams of seeds"),
     (utils.precision.choose_precision, "Precision(None, False, \"float32 (--no-use-amp)\")",
      "Precision(torch.bfloat16, False, '')", "choose_precision"),
 ])

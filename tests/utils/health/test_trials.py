@@ -259,6 +259,8 @@ def test_a_fault_is_named(trainer, monkeypatch, name, what, owner, attribute, va
 
 # Kind and flags, a function, a piece of its text, and what stands there by mistake.
 LINES = {
+    "mixup-alpha": [(f"video --mixup-alpha {alpha}", utils.tasks.clips.Clips.prepare, "self.mixup_alpha", wrong)
+                    for alpha, wrong in ((0.4, "0.2"), (0.2, "0.1"), (1, "0.2"), (0.2, "1.0"))],
     "learns": [("video", VideoRecogniser.__init__, "requires_grad_(trainable_image)", "requires_grad_(False)"),
                ("video", TextTower.__init__, "text.requires_grad_(False)", "text.requires_grad_(True)"),
                ("text --freeze-embeddings", models.text, "if config.train.freeze_embeddings:", "if False:")],
