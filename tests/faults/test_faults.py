@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.fault_table import rows_of
-from tests.faults.catalogue import FAULTS, Fault
+from tests.faults.catalogue import FAULTS
+from tests.faults.fault import Fault
 from tests.faults.training import findings, findings_of
 from utils.findings import Finding
 

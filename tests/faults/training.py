@@ -7,7 +7,7 @@ from pathlib import Path
 from commands.build import build_trainer
 from commands.check import examine
 from models import save_run_model
-from tests.faults.catalogue import Fault
+from tests.faults.fault import Fault
 from tests.faults.line import replace_line
 from utils.errors import UserError
 from utils.findings import Finding
