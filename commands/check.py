@@ -89,5 +89,7 @@ def check(recipe: str, flags: list[str]) -> int:
         print(json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
     else:
         print(table(findings))
-        print(f"what the network sees: {page}" if page.is_file() else "")
-    return int(any(finding.level in (("error", "warning") if own.strict else ("error",)) for finding in findings))
+        if page.is_file():
+            print(f"what the network sees: {page}")
+    grave = {"error", "warning"} if own.strict else {"error"}
+    return int(any(finding.level in grave for finding in findings))

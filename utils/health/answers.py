@@ -1,6 +1,7 @@
 """What the network answers on validation: one class for all, a class never found, far worse than in training."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from utils.prediction import Predictions
 
 PATIENCE = 5  # epochs
 LEAST = 5  # samples of a class, for its recall to say something
+REMEDY = "raise the learning rate, or see whether the input tells the classes apart"
 GAP = 0.4  # between training accuracy and validation UAR, where validation is near chance
 
 
@@ -44,14 +46,28 @@ class Answers(Watch):
                           f"validation the mean recall is {float(recalls.mean()):.1%} (chance: {chance:.1%})",
                           "see that both splits have the same labels and are cut alike; or regularise")
 
+    def concluded(self, predictions: dict[str, Predictions], weights: Path) -> Iterator[Finding]:
+        """Of the weights that are kept; in a training of few epochs it is only told."""
+        self.evaluated("val", predictions.get("val", Predictions([], torch.zeros(0, dtype=torch.int64))))
+        if "truth" not in self.seen:
+            return
+        said, hits, truth = (self.seen.pop(name) for name in ("said", "hits", "truth"))
+        names, level = self.watched.labels.classes, "warning" if self.config.train.epochs >= PATIENCE else "note"
+        lost = [name for name, hit, of in zip(names, hits.tolist(), truth.tolist()) if not hit and of >= LEAST]
+        if int((said > 0).sum()) == 1 < int((truth > 0).sum()):
+            yield Finding(level, "one-class-only", "the weights that are kept call all validation samples "
+                          f"{names[int(said.argmax())]}", REMEDY, int(said.sum()), names[int(said.argmax())])
+        elif lost:
+            yield Finding(level, "class-never-found", "the weights that are kept recognise no validation sample of "
+                          f"{', '.join(lost)}", "weigh or draw it more, or get more samples of it", **of_some(lost))
+
     def _one_class(self, said: Tensor, present: Tensor) -> Iterator[Finding]:
         alone = bool((said > 0).sum() == 1) and int(present.sum()) > 1
         self.seen["alone"] = self.seen.get("alone", 0) + 1 if alone else 0
-        if _is_due(self.seen["alone"]):
-            name = self.watched.labels.classes[int(said.argmax())]
-            yield Finding("warning", "one-class-only", f"all validation samples have been called {name} for "
-                          f"{self.seen['alone']} epochs", "raise the learning rate, or see whether the input tells "
-                          "the classes apart", int(said.sum()), name)
+        if self.seen["alone"] == 1 or _is_due(self.seen["alone"]):  # at first it may be that little is learned yet
+            name, times = self.watched.labels.classes[int(said.argmax())], self.seen["alone"]
+            yield Finding("note" if times < PATIENCE else "warning", "one-class-only", "all validation samples have "
+                          f"been called {name} for {times} epoch{'s' * (times > 1)}", REMEDY, int(said.sum()), name)
 
     def _never_found(self, lost: Tensor) -> Iterator[Finding]:
         epochs = self.seen.get("epochs_lost", torch.zeros(len(lost), dtype=torch.int64))

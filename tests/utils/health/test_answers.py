@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -25,9 +27,14 @@ def epochs(answers: list[list[int]], truth: list[int] = TRUTH, accuracy: float =
     return found
 
 
-def test_one_class_for_five_epochs_and_again_after_ten():
-    assert epochs([[1] * 18] * 11) == [(5, "one-class-only"), (10, "one-class-only")]
-    assert epochs([[1] * 18] * 4 + [TRUTH] + [[1] * 18] * 4) == []
+def test_one_class_is_a_note_at_first_and_then_a_warning_after_five_epochs_and_after_ten():
+    watch, found = Answers(parts(video(warmup_epochs=0))), []
+    for epoch in range(1, 12):
+        watch.evaluated("val", predicted([1] * 18))
+        found += [(epoch, finding.level, finding.name) for finding in close(watch, epoch, {"accuracy": 0.4})]
+    assert found == [(1, "note", "one-class-only"), (5, "warning", "one-class-only"),
+                     (10, "warning", "one-class-only")]
+    assert epochs([[1] * 18] * 4 + [TRUTH] + [[1] * 18] * 4) == [(1, "one-class-only"), (6, "one-class-only")]
     assert epochs([[1] * 18] * 9, truth=[1] * 18) == []  # there is no other
 
 
@@ -35,7 +42,7 @@ def test_epochs_of_warm_up_do_not_count():
     watch = Answers(parts(video(warmup_epochs=3)))
     for epoch in range(1, 9):
         watch.evaluated("val", predicted([1] * 18))
-        assert names(close(watch, epoch, {"accuracy": 0.4})) == (["one-class-only"] if epoch == 8 else [])
+        assert names(close(watch, epoch, {"accuracy": 0.4})) == (["one-class-only"] if epoch in (4, 8) else [])
 
 
 def test_a_class_never_found():
@@ -44,6 +51,15 @@ def test_a_class_never_found():
     assert epochs([said] * 4 + [TRUTH] + [said] * 4) == []
     few = [0] * 7 + [1] * 7 + [2] * 4
     assert epochs([[0] * 7 + [1] * 7 + [0] * 4] * 6, few) == []  # four samples say little
+
+
+@pytest.mark.parametrize(("said", "number", "found"), [
+    ([1] * 18, 5, [("warning", "one-class-only")]), ([1] * 18, 4, [("note", "one-class-only")]),
+    ([0] * 6 + [1] * 12, 20, [("warning", "class-never-found")]), ([0] * 6 + [1] * 11 + [2], 20, [])])
+def test_what_the_kept_weights_say(said, number, found):
+    findings = list(Answers(parts(video(epochs=number))).concluded({"val": predicted(said)}, Path()))
+    assert [(finding.level, finding.name) for finding in findings] == found
+    assert list(Answers(parts(video())).concluded({}, Path())) == []
 
 
 @pytest.mark.parametrize("accuracy, found", [(0.72, []), (0.75, ["nothing-carries-over"])])
@@ -61,7 +77,7 @@ def test_cells_that_are_filled_in_are_not_compared(unmentioned, gap):
     watch, truth = Answers(parts(config)), torch.tensor([[0, -1], [1, -2]] * 20)
     watch.evaluated("val", Predictions([""] * 40, truth, F.one_hot(torch.zeros(40, 2, dtype=torch.int64), 3).float()))
     assert watch.seen["truth"].tolist() == [20, 20, 0] and watch.seen["hits"].tolist() == [20, 0, 0]
-    assert close(watch, row=row) == [] and ("health_gap" in row) == gap
+    assert names(close(watch, row=row)) == ["one-class-only"] and ("health_gap" in row) == gap
 
 
 def test_other_splits_and_no_steps():
