@@ -14,19 +14,20 @@ SEEDS = (0, 0, 1, 2, 3)  # the first twice: the same again
 EACH, ROWS = 4, 40  # clips of a class, reviews
 
 
-def of_clips(split: str, *folders: str, **settings: float) -> list:
-    """What a split of 7 classes of 4 clips holds: how many of each class, and whether drawn anew."""
+def of_clips(split: str, *listed: str, **settings: float) -> list:
+    """Of lists of 4 clips of 7 classes: how many of each class a split holds, and whether drawn anew."""
     with tempfile.TemporaryDirectory() as name:
-        for place in [Path(name, folder, emotion) for folder in folders for emotion in CAER]:
-            place.mkdir(parents=True)
-            for number in range(EACH):
-                (place / f"{number}.png").touch()
-        data, chosen = VideoDataConfig(root_dir=Path(name), num_workers=0, **settings), []
+        for each in listed:
+            clips = [(f"{each}{label}{number}.png", label) for label in range(len(CAER)) for number in range(EACH)]
+            Path(name, f"{each}.txt").write_text("".join(f"{clip} 1 {label}\n" for clip, label in clips))
+            for clip, _ in clips:
+                Path(name, clip).touch()
+        lists = {f"{each}_annotation": Path(f"{each}.txt") for each in listed}
+        data, chosen = VideoDataConfig(root_dir=Path(name), num_workers=0, **lists, **settings), []
         for seed in SEEDS:
             loaders, _ = clip_loaders(VideoConfig(data=data, train=VideoTrainConfig(seed=seed)), Path(name), None)
             chosen.append(loaders[split].dataset)
-            apart = not {clip.path for clip in loaders["val"].dataset.clips} & {
-                clip.path for clip in loaders["train"].dataset.clips}
+    apart = not set(loaders["val"].ids) & set(loaders["train"].ids)
     return [[chosen[0].targets.count(label) for label in range(len(CAER))], apart,
             drawn_anew([frozenset(each.ids) for each in chosen], len(CAER) * EACH)]
 

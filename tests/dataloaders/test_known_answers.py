@@ -7,7 +7,18 @@ import pytest
 import torch
 
 import dataloaders.known_answers as room
-from dataloaders import augment, crops, datasets, label_cells, lists, readers, reviews, sampling, subset, text_dataloader
+from dataloaders import (
+    augment,
+    crops,
+    datasets,
+    label_cells,
+    lists,
+    readers,
+    reviews,
+    sampling,
+    subset,
+    text_dataloader,
+)
 from dataloaders.boxes import Boxes
 from dataloaders.known_answers import files, frames
 from dataloaders.order import Draw, Order

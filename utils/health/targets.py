@@ -52,7 +52,6 @@ class Targets(Watch):
             yield Finding("warning", "one-hot-targets", f"{told}: no class is told to be like another",
                           "--ldl-temperature auto, or a higher one")
 
-
     def _flat(self, chance: float) -> float:
         """A recipe that asks for little mass gets it."""
         loss = self.config.loss

@@ -21,7 +21,8 @@ from utils.views import Draws, draw_views, make_views, view_pairs
 def seeded() -> list[bool]:
     """Of each seed, use and counters: first numbers of the stream, of torch, and of the stream that seeded torch. Equal
     where all these are equal, and else all others."""
-    asked = [(seed, use, *counters) for seed in (0, 1) for use in (0, 1, 2) for counters in ((), (0, 1), (1, 0), (1, 1))]
+    counters = (), (0, 1), (1, 0), (1, 1)
+    asked = [(seed, use, *each) for seed in (0, 1) for use in (0, 1, 2) for each in counters]
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         first, again = ([(generator(*each).random(), seed_torch(*each).random(), torch.rand(()).item())
                          for each in asked] for _ in range(2))

@@ -80,9 +80,11 @@ def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str,
         if kind := _difference(text, prefix + dataset.reviews[place].text, prefix, whole, tokenizer.unk_token):
             found.setdefault(kind, []).append(
                 f"row {dataset.ids[place]}: {dataset.reviews[place].text[:40]!r} became {text[:40]!r}")
+    if own and "case" in found:
+        found["own-case"] = found.pop("case")
     findings = []
     for kind, rows in found.items():
-        level, least, said, remedy = DIFFERENCES["own case" if own and kind == "case" else kind]
+        level, least, said, remedy = DIFFERENCES[kind]
         if len(rows) > least * len(places):
             findings.append(Finding(level, f"tokens-{kind}", f"{split}: the tokens of {len(rows)} of {len(places)} "
                                     f"reviews {said}", remedy, **of_some(rows)))
@@ -92,7 +94,7 @@ def _decoded(split: str, dataset: ReviewDataset, places: list[int], prefix: str,
 # level, share from which it is told, what, remedy
 DIFFERENCES = {
     "case": ("note", 0.1, "are those of the text in lower case", "take a cased encoder if case matters"),
-    "own case": ("error", 0.01, "are those of the text in lower case", BUG),
+    "own-case": ("error", 0.01, "are those of the text in lower case", BUG),
     "accents": ("warning", 0.05, "have lost the text's accents, which tell Vietnamese words apart", OTHER),
     "signs": ("warning", 0.3, "have lost signs and emoji of the text", OTHER),
     "prefix": ("error", 0, "do not begin with --prefix, or have it twice", BUG),

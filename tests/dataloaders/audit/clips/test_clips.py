@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dataloaders import boxes, crops, lists, order, readers, video
+from dataloaders import augment, boxes, crops, lists, order, readers, video
 from dataloaders.order import Draw
 from tests.dataloaders.audit.conftest import FRAMES, HEIGHT, WIDTH
+from tests.faults.line import replace_line
 
 clip_loaders = import_module("dataloaders.clip_loaders")  # the package has a function of that name
 
@@ -327,6 +328,11 @@ def without_augmentation(patch):
     patch.setattr(video.AugmentedDataset, "_finish", video.VideoDataset._finish)
 
 
+def context_as_it_is(patch):
+    replace_line(video.VideoDataset.__getitem__, "context = self._finish(context, ",
+                 "context = VideoDataset._finish(self, context, ", patch)
+
+
 def targets_sorted(patch):
     def collate(samples):
         batch = video.collate_clips(samples)
@@ -373,7 +379,8 @@ def one_epoch_for_ever(patch):
     (other_margin, "card-face"), (other_margin, "face-not-as-read"), (stretched, "card-context"),
     (stretched, "context-not-as-read"), (first_frames, "card-frames"), (first_frames, "frames-never-change"),
     (never_random, "frames-never-change"), (random_evaluation, "evaluation-changes"),
-    (without_augmentation, "augmentation-missing"), (targets_sorted, "batch-mixes-samples"),
+    (without_augmentation, "augmentation-missing"), (context_as_it_is, "augmentation-missing"),
+    (targets_sorted, "batch-mixes-samples"),
     (faces_turned_round, "batch-mixes-samples"), (neighbour, "sample-of-another"),
     (never_shuffled, "order-not-shuffled"), (never_shuffled, "order-never-changes"),
     (one_order, "order-never-changes"), (last_batch_dropped, "clips-not-visited-once"),
@@ -382,6 +389,19 @@ def one_epoch_for_ever(patch):
 def test_faults_of_the_loader(data, monkeypatch, fault, name):
     fault(monkeypatch)
     assert serious(data.findings(full=False))[name].level == "error"
+
+
+@pytest.mark.parametrize("function, old, new, said", [
+    (augment.draw_augmentation, "< erasing:", "< erasing * strength:", "of the face stream nothing is erased"),
+    (video.AugmentedDataset._finish, "self.config.random_erasing", "0.0", "of the face stream nothing is erased"),
+    (video.VideoDataset.__getitem__, "context = self._finish(context, ",
+     "context = VideoDataset._finish(self, context, ", "of the context stream nothing is erased"),
+    (augment.Augmentation.__call__, "frames[:, y : y + height, x : x + width]", "frames[:]", "stream all is erased"),
+])
+def test_erasing_that_is_not_as_asked(data, monkeypatch, function, old, new, said):
+    replace_line(function, old, new, monkeypatch)
+    flags = "--random-erasing 0.3"
+    assert any(finding.name == "erasing-missing" and said in finding.text for finding in data.findings(flags))
 
 
 def test_another_power_of_the_weighted_sampler(data, monkeypatch):

@@ -13,7 +13,9 @@ from dataloaders.audit.reviews.loading import _not_shuffled
 from dataloaders.audit.reviews.tokens import audit_tokenizer
 from dataloaders.loader import Loader
 from dataloaders.order import Order
+from dataloaders.tokenizer import train_tokenizer
 from tests.dataloaders.audit.reviews.drawn import by_name, drawn, tables
+from tests.faults.line import replace_line
 from utils.recipe import load_config
 from utils.structures import Labels
 
@@ -117,6 +119,13 @@ def test_what_the_reader_or_the_loader_may_spoil(found, spoil, name, count, exam
     finding = found(spoil)[name]
     assert finding.level == ("warning" if name in ("cut-miscounted", "tokens-accents") else "error") and finding.remedy
     assert finding.example.startswith(example) and (finding.count == count if count else finding.count > 20)
+
+
+def test_a_tokenizer_of_our_own_that_loses_case(found, monkeypatch):
+    replace_line(train_tokenizer, "[normalizers.NFKC(), ", "[normalizers.NFKC(), normalizers.Lowercase(), ",
+                 monkeypatch)
+    finding = found(lambda loaders: None)["tokens-own-case"]
+    assert finding.level == "error" and finding.count == 120
 
 
 def test_texts_not_composed(found):
