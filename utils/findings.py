@@ -57,11 +57,16 @@ def surely(check: Callable[..., Iterable[Finding]], *given) -> list[Finding]:
     except UserError:
         raise
     except Exception as error:
-        log.debug("%s failed", check.__name__, exc_info=True)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return [Finding("warning", "check-failed", f"{check.__name__} could not be made: {type(error).__name__}: "
-                        f"{first_line(error)} ({Path(place.filename).name}:{place.lineno})",
-                        "look at the data that it met; the other checks were made")]
+        return [failed(check, error)]
+
+
+def failed(check: Callable, error: Exception) -> Finding:
+    """That a check has failed, and where."""
+    log.debug("%s failed", check.__name__, exc_info=error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Finding("warning", "check-failed", f"{check.__name__} could not be made: {type(error).__name__}: "
+                   f"{first_line(error)} ({Path(place.filename).name}:{place.lineno})",
+                   "look at the data that it met; the other checks were made")
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -19,16 +19,31 @@ from dataloaders.audit.clips.turned import check_turned
 from dataloaders.audit.clips.view import View
 from dataloaders.loader import Loader
 from utils.config import Config
-from utils.findings import Finding, surely
+from utils.errors import UserError
+from utils.findings import Finding, failed, surely
 from utils.structures import Labels
 
 
 def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full: bool) -> list[Finding]:
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
-    rows, looks, glances = read_rows(view), look(view), glance(view)
+    (rows, looks, glances), findings = _gathered(view)
     checks = ((check_sources, rows), (check_listing,), (check_folders, rows), (check_overlap, looks),
               (check_boxes, looks), (check_frames, looks), (check_drawing,), (check_card,), (check_shortcuts, glances),
               (check_turned, glances), (check_doubles, glances), (check_fit, glances), (check_box_sense, glances),
               (check_tracks,))
-    return [finding for check, *more in checks for finding in surely(check, view, *more)]
+    return findings + [finding for check, *more in checks for finding in surely(check, view, *more)]
+
+
+def _gathered(view: View) -> tuple[list, list[Finding]]:
+    """What the lists say, and what clips show; where that cannot be gathered, nothing, and a finding that says so."""
+    found, findings = [], []
+    for gather, nothing in ((read_rows, {}), (look, []), (glance, [])):
+        try:
+            found.append(gather(view))
+        except UserError:
+            raise
+        except Exception as error:
+            found.append(nothing)
+            findings.append(failed(gather, error))
+    return found, findings

@@ -100,7 +100,8 @@ def _read(clip: Clip) -> tuple[np.ndarray, int, dict[str, str], dict[str, float]
         return image, 0, {}, _weight(path.stat().st_size, image, None)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     found, frame = capture.read()
-    code = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
+    number = int(capture.get(cv2.CAP_PROP_FOURCC)) % 2**32  # -1, where the file is no video
+    code = number.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
     rate, count = capture.get(cv2.CAP_PROP_FPS), header(path)[1] or int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     if not found:

@@ -5,6 +5,7 @@ from dataloaders.audit.reviews.fit import audit_fit
 from dataloaders.audit.reviews.labels import audit_labels
 from dataloaders.audit.reviews.loading import audit_batches, audit_order
 from dataloaders.audit.reviews.polarity import audit_polarity
+from dataloaders.audit.reviews.spelling import audit_spelling
 from dataloaders.audit.reviews.table import tables_of
 from dataloaders.audit.reviews.tokens import audit_tokenizer, audit_tokens
 from dataloaders.audit.reviews.twins import audit_twins
@@ -30,6 +31,7 @@ def audit_reviews(config: TextConfig, loaders: dict[str, Loader], labels: Labels
         findings += surely(audit_order, split, loader, data.oversample, data.batch_size)
         findings += surely(audit_batches, split, loader, data.max_tokens, full)
         findings += surely(audit_words, split, loader.dataset)
+        findings += surely(audit_spelling, split, loader.dataset)
         findings += surely(audit_tokens, split, loader.dataset, config.model.prefix, data.max_tokens, full,
                            config.model.encoder == "tiny")
     datasets = {split: loader.dataset for split, loader in loaders.items()}

@@ -15,13 +15,11 @@ ENOUGH = 50  # reviews from which a share means something
 MOJIBAKE = re.compile(r"\ufffd|á[º»]|[ÃÂ][\x80-\xbf]|Ä[\x80-\xbf‘’]|Æ[\x80-\xbf]|â€|ðŸ")
 LOST = re.compile(r"[^\W\d_]\?+[^\W\d_]")  # `Ch?t l??ng`
 LABEL = re.compile(r"\{[^{}\n]*#[^{}\n]*\}")
+ESCAPED = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}")
 HTML = re.compile(r"</?[a-z][^<>]*>|&#?\w+;", re.IGNORECASE)
 HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\x00-\x08\x0e-\x1f\x7f-\x9f]")
 FOREIGN = re.compile("[\u0370-\u04ff]")  # Greek and Cyrillic: letters that look like Latin ones
 WORD = re.compile(r"[^\W\d_]+")
-# Frequent words without and with their accents.
-BARE = {"khong": "không", "duoc": "được", "nhung": "nhưng", "cung": "cũng", "minh": "mình", "nhieu": "nhiều",
-        "nhan": "nhân", "dien": "điện", "thoai": "thoại", "tot": "tốt", "dep": "đẹp"}
 
 
 def some(level: str, name: str, split: str, rows: list[str], total: int, said: str, remedy: str, least: float = 0,
@@ -48,8 +46,9 @@ def audit_words(split: str, dataset: ReviewDataset) -> list[Finding]:
     findings += some("error", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8, 0.01)
     if not findings or findings[-1].name != "mojibake":
         findings += some("warning", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8)
-    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words",
-    utf8, 0.02)
+    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words", utf8, 0.02)
+    findings += some("warning", "escapes", split, like(ESCAPED), total, "spell letters out as escapes do",
+                     "read them as JSON, or unescape them", 0.01)
     findings += some("warning", "label-in-text", split, like(LABEL), total, "hold labels in their text, which gives "
                      "them away or means that rows have run together", "correct the rows")
     findings += some("warning", "html", split, like(HTML), total, "hold HTML", "take the tags out", 0.02)
@@ -57,7 +56,7 @@ def audit_words(split: str, dataset: ReviewDataset) -> list[Finding]:
                      "and the tokenizer does", "take them out", 0.02)
     findings += some("warning", "foreign-letters", split, like(FOREIGN), total, "hold Greek or Cyrillic letters, which "
                      "may look like Latin ones", "look at them", 0.02)
-    return findings + _no_text(split, texts) + _bare(split, texts) + _cut(split, texts)
+    return findings + _no_text(split, texts) + _cut(split, texts)
 
 
 def _no_text(split: str, texts: dict[str, str]) -> list[Finding]:
@@ -80,18 +79,6 @@ def _no_text(split: str, texts: dict[str, str]) -> list[Finding]:
             findings.append(Finding("warning", "same-words", f"{split}: {often} of {len(texts)} reviews {what} with "
                                     "the same word, which somebody has put there", "take it out", often, repr(shared)))
     return findings
-
-
-def _bare(split: str, texts: dict[str, str]) -> list[Finding]:
-    """Vietnamese whose accents were stripped; some people type so, most do not."""
-    words = Counter(word for text in texts.values() for word in WORD.findall(text.casefold()))
-    bare, full = sum(words[word] for word in BARE), sum(words[word] for word in BARE.values())
-    if bare < ENOUGH or bare < full:
-        return []
-    typed = [f"row {name}: {text[:50]!r}" for name, text in texts.items() if BARE.keys() & set(text.casefold().split())]
-    return [Finding("warning", "accents-lost", f"{split}: Vietnamese without its accents, {bare} times in "
-                    f"{bare + full} frequent words", "take the texts from a source that has kept them",
-                    **of_some(typed))]
 
 
 def _cut(split: str, texts: dict[str, str]) -> list[Finding]:

@@ -27,7 +27,7 @@ def check_coverage(view: View, kind: str, table: BoxTable, boxes: Boxes) -> Iter
         few = 2 * len(without) > total
         yield Finding("warning" if few else "note", f"{kind}-boxes-match-few" if few else f"{kind}-boxes-missing",
                       f"{len(without)} of {total} clips have no {kind} box ({said} have one): "
-                      + (f"--missing-box {view.config.data.missing_box}" if kind == "face" else "the whole frame is shown"),
+                      + (f"--missing-box {view.config.data.missing_box}" if kind == "face" else "the frame is shown"),
                       "detect faces in them" if kind == "face" else "", len(without), example)
     yield from _uneven(view, kind, have)
     differ = [clip.id for name, split in view.splits.items() for clip, has in zip(split.clips, have[name])

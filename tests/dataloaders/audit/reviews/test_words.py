@@ -64,13 +64,10 @@ def test_a_few_damaged_texts_are_named():
     assert findings["mojibake"].count == 1 and findings["mojibake"].example.startswith("row 5: ")
     assert findings["label-in-text"].count == 1 and findings["label-in-text"].example.startswith("row 8: ")
     assert "blank-reviews" not in findings  # one in 900
+    escaped = [(text.encode("unicode_escape").decode(), label) for text, label in TRAIN[:20]] + TRAIN[20:]
+    assert found(escaped)["escapes"].count == 20
     blank = [*TRAIN[:880], *((" ", label) for _, label in TRAIN[880:])]
     assert found(blank)["blank-reviews"].count == 20
-
-
-def test_accents_lost_everywhere():
-    finding = found(of_texts(stripped, TRAIN), of_texts(stripped, VAL))["accents-lost"]
-    assert finding.level == "warning" and finding.count > 100
 
 
 def test_twins():
