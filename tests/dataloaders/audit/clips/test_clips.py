@@ -221,6 +221,27 @@ def test_faults_of_files(data, fault, level, name, count, example):
     assert (found.level, found.count) == (level, count) and example in found.example
 
 
+def test_a_video_that_is_a_web_page(data):
+    """As a download leaves it that was refused."""
+    clip = data.clips("train")[3].relative_to(data.root).as_posix()
+    (data.root / f"{clip}.avi").write_text("<html>429</html>")
+    data.relist("train", lambda lines: [line.replace(clip, f"{clip}.avi") for line in lines])
+    found = serious(data.findings("--max-bad-clips 0.5"))
+    assert found["clips-not-decoded"].count == 1 and "check-failed" not in found
+
+
+@pytest.mark.parametrize("gather", ["read_rows", "look", "glance"])
+def test_where_clips_cannot_be_looked_at_the_other_checks_are_made(data, monkeypatch, gather):
+    def fails(view):
+        raise OverflowError("negative")
+
+    monkeypatch.setattr(f"dataloaders.audit.clips.{gather}", fails)
+    data.rebox(lambda key, frame, box: [box[0], box[1], box[0] + 3, box[1] + 3])
+    found = serious(data.findings())
+    assert "fails could not be made: OverflowError: negative" in found["check-failed"].text
+    assert "face-boxes-tiny" in found
+
+
 # Faults of box files
 
 
