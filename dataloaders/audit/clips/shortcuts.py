@@ -32,13 +32,17 @@ def check_shortcuts(view: View, glances: list[Glance]) -> Iterator[Finding]:
                               f"by their {said[0][0]} alone ({said[0][1]}): a network may learn that",
                               "bring the clips of all classes into one form",
                               **of_some(one.clip.id for one in group) | {"count": len(said)})
-    for name in view.splits:
-        group, rest = _parted(glances, lambda one, name=name: one.split == name)
-        if name != "train" and len(group) >= LEAST and len(rest) >= OTHERS:
-            for trait, how in [*_kinds(group, rest, ("frames a second",)), *_traits(group, rest)]:
-                yield Finding("warning", "split-of-another-form", f"{name} differs from the other splits in its {trait}"
-                              f" ({how})", "prepare all splits in the same way",
-                              **of_some(one.clip.id for one in group))
+    forms = [finding for name in view.splits if name != "train" for finding in _form(name, glances)]
+    yield from forms or (_form("train", glances) if len(view.splits) > 2 else ())
+
+
+def _form(name: str, glances: list[Glance]) -> Iterator[Finding]:
+    """In what a split differs from the others."""
+    group, rest = _parted(glances, lambda one: one.split == name)
+    if len(group) >= LEAST and len(rest) >= OTHERS:
+        for trait, how in [*_kinds(group, rest, ("frames a second",)), *_traits(group, rest)]:
+            yield Finding("warning", "split-of-another-form", f"{name} differs from the other splits in its {trait} "
+                          f"({how})", "prepare all splits in the same way", **of_some(one.clip.id for one in group))
 
 
 def _parted(glances: list[Glance], chosen) -> tuple[list[Glance], list[Glance]]:

@@ -1,4 +1,4 @@
-"""Whether Vietnamese has kept its letters: a stripped accent leaves text that looks whole to whoever does not read it."""
+"""Whether Vietnamese has kept its letters: without accents it looks whole to whoever does not read it."""
 
 import unicodedata
 from collections import Counter

@@ -46,7 +46,8 @@ def audit_words(split: str, dataset: ReviewDataset) -> list[Finding]:
     findings += some("error", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8, 0.01)
     if not findings or findings[-1].name != "mojibake":
         findings += some("warning", "mojibake", split, like(MOJIBAKE), total, "hold letters of a wrong encoding", utf8)
-    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words", utf8, 0.02)
+    findings += some("warning", "letters-lost", split, like(LOST), total, "have question marks inside words", utf8,
+                     0.02)
     findings += some("warning", "escapes", split, like(ESCAPED), total, "spell letters out as escapes do",
                      "read them as JSON, or unescape them", 0.01)
     findings += some("warning", "label-in-text", split, like(LABEL), total, "hold labels in their text, which gives "

@@ -265,6 +265,13 @@ def test_faults_of_boxes(data, kind):
     assert found.level == level and found.count >= 8 and found.example
 
 
+@pytest.mark.parametrize(("every", "names"), [(4, {"face-boxes-identical"}), (12, set())])
+def test_boxes_of_what_a_detector_writes_where_it_finds_nothing(data, every, names):
+    """In each fourth clip; in each twelfth it may be chance."""
+    data.rebox(lambda key, frame, box: [0, 0, WIDTH, HEIGHT] if int(key[-4:]) % every == 0 else box)
+    assert {name for name in serious(data.findings()) if name.startswith("face-boxes")} == names
+
+
 def test_boxes_in_coordinates_of_one_split(data):
     data.rebox(lambda key, frame, box: box if "train" in key else [v / 4 for v in box])
     assert serious(data.findings())["face-boxes-of-another-size"].example in ("val", "test")

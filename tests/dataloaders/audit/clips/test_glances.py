@@ -68,9 +68,11 @@ def test_a_class_of_another_form(trait):
     assert "Happy" in finding.text and finding.level == "warning"
 
 
+@pytest.mark.parametrize("split", ["val", "train"])
 @pytest.mark.parametrize("trait", ["border", "combing", "sharpness", "brightness"])
-def test_a_split_of_another_form(trait):
-    assert "val differs" in said(a_set(8, **of_split(SHORTCUTS[trait])))["split-of-another-form"].text
+def test_a_split_of_another_form(trait, split):
+    finding = said(a_set(8, **of_split(SHORTCUTS[trait], split)))["split-of-another-form"]
+    assert f"{split} differs" in finding.text
 
 
 def test_codec_and_rate_of_a_class():
