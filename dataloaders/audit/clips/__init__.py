@@ -2,6 +2,7 @@
 
 from dataloaders.audit.clips.box_sense import check_box_sense
 from dataloaders.audit.clips.boxes import check_boxes
+from dataloaders.audit.clips.broken import check_broken
 from dataloaders.audit.clips.card import check_card
 from dataloaders.audit.clips.doubles import check_doubles
 from dataloaders.audit.clips.drawing import check_drawing
@@ -30,8 +31,8 @@ def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full
     (rows, looks, glances), findings = _gathered(view)
     checks = ((check_sources, rows), (check_listing,), (check_folders, rows), (check_overlap, looks),
               (check_boxes, looks), (check_frames, looks), (check_drawing,), (check_card,), (check_shortcuts, glances),
-              (check_turned, glances), (check_doubles, glances), (check_fit, glances), (check_box_sense, glances),
-              (check_tracks,))
+              (check_broken, glances), (check_turned, glances), (check_doubles, glances), (check_fit, glances),
+              (check_box_sense, glances), (check_tracks,))
     return findings + [finding for check, *more in checks for finding in surely(check, view, *more)]
 
 

@@ -17,6 +17,7 @@ from dataloaders.clips import IMAGE, Clip
 
 SECONDS, MOST = 2.5, 800  # of a quick audit; clips, whatever the audit
 THUMB, FACE, CENTRE = 32, 16, 160
+EXTREMES = 0.2, 99.8  # percentiles of the values
 SEEN, LEAST = 0.9, 4  # of a box that must lie in the frame; pixels of its shorter side
 
 
@@ -31,6 +32,7 @@ class Glance:
     box: Box | None
     face: np.ndarray | None  # (16, 16, 3), what the box holds
     frame: np.ndarray  # (h, w, 3), its shorter side at most 96
+    centre: np.ndarray  # (h, w, 3), of the clip's own pixels, sides at most 160
     kind: dict[str, str] = field(default_factory=dict)  # what the file says: codec, frames a second
     traits: dict[str, float] = field(default_factory=dict)  # what can be measured without knowing what is shown
 
@@ -73,10 +75,16 @@ def _glance(split: Split, clip: Clip, table: BoxTable | None) -> Glance | None:
     height, width = frame.shape[:2]
     box = table.box(clip.id, number) if table else None
     face = see(frame, box, FACE) if box and within(box, width, height) else None
+    centre = middle_of(frame)
     factor = min(1.0, 96 / min(width, height))
     small = cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else frame
-    return Glance(split.name, clip, (width, height), shrink(frame, THUMB, THUMB), box, face, small, kind,
-                  traits | measured(frame, small))
+    return Glance(split.name, clip, (width, height), shrink(frame, THUMB, THUMB), box, face, small, centre, kind,
+                  traits | measured(small, centre))
+
+
+def middle_of(frame: np.ndarray) -> np.ndarray:
+    y, x = (max(length - CENTRE, 0) // 2 for length in frame.shape[:2])
+    return np.ascontiguousarray(frame[y : y + CENTRE, x : x + CENTRE])
 
 
 def within(box: Box, width: int, height: int) -> bool:
@@ -115,18 +123,18 @@ def _weight(size: float, frame: np.ndarray, count: int | None) -> dict[str, floa
     return traits | ({"number of frames (log 2)": float(np.log2(max(count, 1)))} if count else {})
 
 
-def measured(frame: np.ndarray, small: np.ndarray) -> dict[str, float]:
+def measured(small: np.ndarray, centre: np.ndarray) -> dict[str, float]:
     """Grey levels, but for sharpness and combing, which are factors' logarithms and of the frame's own pixels."""
+    darkest, lightest = np.percentile(small, EXTREMES)
     red, green, blue = np.moveaxis(small.astype(np.float32), -1, 0)
     grey = (red + green + blue) / 3
     high, wide = max(len(grey) // 16, 1), max(grey.shape[1] // 16, 1)
-    y, x = (max(length - CENTRE, 0) // 2 for length in frame.shape[:2])
-    centre = frame[y : y + CENTRE, x : x + CENTRE].astype(np.float32).mean(-1)
+    centre = centre.astype(np.float32).mean(-1)
     fine = centre - cv2.GaussianBlur(centre, (0, 0), 1)
     rows = [float(np.abs(centre[step:] - centre[:-step]).mean()) + 0.5 for step in (1, 2)]
     colour = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     return {"brightness": float(grey.mean()), "contrast": float(grey.std()), "colour": float(colour.mean()),
-            "red against blue": float((red - blue).mean()),
+            "red against blue": float((red - blue).mean()), "darkest": float(darkest), "lightest": float(lightest),
             "sharpness (log 2)": float(np.log2(np.abs(fine).mean() + 0.25)),
             "combing (log 2)": float(np.log2(rows[0] / rows[1])),
             "upper and lower border": float(np.concatenate([grey[:high], grey[-high:]]).mean()),

@@ -17,6 +17,8 @@ APART = {"brightness": 30.0, "contrast": 18.0, "colour": 25.0, "red against blue
          "combing (log 2)": 0.6, "upper and lower border": 60.0, "left and right border": 60.0,
          "bits per pixel (log 2)": 0.8, "number of frames (log 2)": 0.9}
 SCATTERS = 3.0  # and in the wider of both groups' scatters
+TELEVISION, AROUND = (16.0, 235.0), 6.0  # darkest and lightest grey level; how near to them a group's are
+OFTEN, MANY = 0.3, 30  # share of the rest that goes beyond; clips of the group
 STEADY, AWAY, CELLS = 8.0, 40.0, 8  # grey levels of a mark within its class, and from the rest; its cells of 32 x 32
 
 
@@ -26,7 +28,7 @@ def check_shortcuts(view: View, glances: list[Glance]) -> Iterator[Finding]:
     for label in sorted({one.clip.label for one in train}) if view.splits["train"].labelled else ():
         group, rest = _parted(train, lambda one, label=label: one.clip.label == label)
         if len(group) >= LEAST and len(rest) >= OTHERS:
-            said = [*_kinds(group, rest), *_traits(group, rest), *_mark(group, rest)]
+            said = [*_kinds(group, rest), *_traits(group, rest), *_range(group, rest), *_mark(group, rest)]
             if said:
                 yield Finding("warning", "class-shortcut", f"clips of {view.name_of(label)} can be told from others "
                               f"by their {said[0][0]} alone ({said[0][1]}): a network may learn that",
@@ -40,7 +42,7 @@ def _form(name: str, glances: list[Glance]) -> Iterator[Finding]:
     """In what a split differs from the others."""
     group, rest = _parted(glances, lambda one: one.split == name)
     if len(group) >= LEAST and len(rest) >= OTHERS:
-        for trait, how in [*_kinds(group, rest, ("frames a second",)), *_traits(group, rest)]:
+        for trait, how in (*_kinds(group, rest, ("frames a second",)), *_traits(group, rest), *_range(group, rest)):
             yield Finding("warning", "split-of-another-form", f"{name} differs from the other splits in its {trait} "
                           f"({how})", "prepare all splits in the same way", **of_some(one.clip.id for one in group))
 
@@ -71,6 +73,17 @@ def _traits(group: list[Glance], rest: list[Glance]) -> Iterator[tuple[str, str]
         clear = np.quantile(sign * ours, 0.15) > np.quantile(sign * theirs, 0.97)
         if abs(one - other) > max(least, SCATTERS * scatter) and clear:
             yield name, f"{one:.1f}, {other:.1f} elsewhere"
+
+
+def _range(group: list[Glance], rest: list[Glance]) -> Iterator[tuple[str, str]]:
+    """Grey levels of television, 16 to 235, in all of the group and up to both ends; the rest go beyond."""
+    ours, theirs = (np.array([(one.traits["darkest"], one.traits["lightest"]) for one in part]).T
+                    for part in (group, rest))
+    low, high = TELEVISION
+    beyond = ((theirs[0] < low - AROUND) | (theirs[1] > high + AROUND)).mean()
+    ends = abs(ours[0].min() - low) < AROUND and abs(ours[1].max() - high) < AROUND
+    if len(group) >= MANY and beyond > OFTEN and ends:
+        yield "range of grey levels", f"{ours[0].min():.0f} to {ours[1].max():.0f}, {beyond:.0%} go beyond elsewhere"
 
 
 def _mark(group: list[Glance], rest: list[Glance]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from dataloaders.audit.clips.expected import see
-from dataloaders.audit.clips.glances import FACE, THUMB, Glance, measured
+from dataloaders.audit.clips.glances import FACE, THUMB, Glance, measured, middle_of
 from dataloaders.clips import Clip
 
 WIDTH, HEIGHT, SIDE = 128, 96, 32
@@ -35,7 +35,7 @@ def glance_of(split: str, label: int, number: int, frame: np.ndarray, box) -> Gl
     clip = Clip(f"{split}/{number:04}", Path(f"{split}/{number:04}"), label)
     height, width = frame.shape[:2]
     return Glance(split, clip, (width, height), cv2.resize(frame, (THUMB, THUMB), interpolation=cv2.INTER_AREA), box,
-                  see(frame, box, FACE), frame, {"codec": "MJPG"}, measured(frame, frame))
+                  see(frame, box, FACE), frame, middle_of(frame), {"codec": "MJPG"}, measured(frame, middle_of(frame)))
 
 
 def a_set(seed: int, each=(("train", 8), ("val", 4), ("test", 4)), **changes) -> list[Glance]:

@@ -75,6 +75,26 @@ def test_a_split_of_another_form(trait, split):
     assert f"{split} differs" in finding.text
 
 
+def dotted(frame):
+    frame = frame.copy()
+    frame[:4, :12] = 0
+    return frame
+
+
+def of_television(frame):
+    return (16 + dotted(frame) * (219 / 255)).astype(np.uint8)
+
+
+def test_grey_levels_of_television():
+    each = (("train", 8), ("val", 8), ("test", 8))
+    texts = {name: [str(finding) for finding in check_shortcuts(view_of(), a_set(8, each, change=lambda split, _: (
+        of_television if split == name else dotted)))] for name in ("val", "train", "nothing")}
+    assert "val differs from the other splits in its range of grey levels (16 to 235, 100%" in texts["val"][0]
+    assert "train differs" in texts["train"][0] and texts["nothing"] == []
+    darker = {"val": lambda frame: (frame * 0.8 + 16).astype(np.uint8)}
+    assert list(check_shortcuts(view_of(), a_set(8, each, change=lambda split, _: darker.get(split, dotted)))) == []
+
+
 def test_codec_and_rate_of_a_class():
     glances = a_set(9)
     for one in glances:
