@@ -26,7 +26,7 @@ def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
         own = [one for one in glances if one.split == name and one.thumb.std() > 8]
         if name == "train" or len(own) < 4 or len(train) < 12:
             continue
-        own = _spread(own, LOOKED)
+        own = spread(own, LOOKED)
         found = alike(own, train)
         told = [f"{name} {one.clip.id} and train {train[place].clip.id}" for one, place in zip(own, found)
                 if place is not None]
@@ -40,7 +40,7 @@ def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
 def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:
     """For each of the first the place of its look-alike in the second."""
     thumbs = [np.stack([one.thumb for one in part]) for part in (own, train)]
-    everything = _small(np.stack(_spread([*thumbs[0], *thumbs[1]], COMPARED)))
+    everything = _small(np.stack(spread([*thumbs[0], *thumbs[1]], COMPARED)))
     forms = [(form, form(everything)) for form in (np.asarray, _even)]
     best, where = np.zeros(len(own)), np.zeros(len(own), int)
     for mirrored in (False, True):
@@ -59,7 +59,7 @@ def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:
     return [int(place) if score > ALIKE else None for score, place in zip(best, where)]
 
 
-def _spread(items: list, most: int) -> list:
+def spread(items: list, most: int) -> list:
     """At most so many, evenly through them."""
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, min(len(items), most))]
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 from scipy.ndimage import label as components
 
@@ -19,7 +20,8 @@ APART = {"brightness": 30.0, "contrast": 18.0, "colour": 25.0, "red against blue
 SCATTERS = 3.0  # and in the wider of both groups' scatters
 TELEVISION, AROUND = (16.0, 235.0), 6.0  # darkest and lightest grey level; how near to them a group's are
 OFTEN, MANY = 0.3, 30  # share of the rest that goes beyond; clips of the group
-STEADY, AWAY, CELLS = 8.0, 40.0, 8  # grey levels of a mark within its class, and from the rest; its cells of 32 x 32
+STEADY, AWAY, CELLS = 8.0, 40.0, 12  # grey levels of a mark within its class, and from the rest; its cells
+SIDE = 64  # cells to a side of the frame
 
 
 def check_shortcuts(view: View, glances: list[Glance]) -> Iterator[Finding]:
@@ -88,14 +90,22 @@ def _range(group: list[Glance], rest: list[Glance]) -> Iterator[tuple[str, str]]
 
 def _mark(group: list[Glance], rest: list[Glance]) -> Iterator[tuple[str, str]]:
     """A place of the frame that looks the same throughout the class and never so elsewhere: a logo, a caption."""
-    ours, theirs = (np.stack([one.thumb for one in part]).astype(np.float32) for part in (group, rest))
-    middle = np.median(ours, axis=0)  # (32, 32, 3)
-    steady = np.median(np.abs(ours - middle), axis=0).max(-1) < STEADY
-    steady &= (np.abs(ours - middle).max(-1) < 3 * STEADY).mean(0) > 0.9
-    away = np.abs(theirs - middle).max(-1)  # (N, 32, 32)
-    here = steady & (np.median(away, axis=0) > AWAY) & ((away < 2 * STEADY).mean(0) < 0.05)
+    ours = _cells(group)
+    middle = np.median(ours, axis=0)  # (64, 64, 3)
+    off = np.abs(ours - middle)
+    here = (np.median(off, axis=0).max(-1) < STEADY) & ((off.max(-1) < 3 * STEADY).mean(0) > 0.9)
+    if here.sum() < CELLS:
+        return
+    away = np.abs(_cells(rest)[:, here] - middle[here]).max(-1)  # (N, cells)
+    here[here] = (np.median(away, axis=0) > AWAY) & ((away < 2 * STEADY).mean(0) < 0.05)
     places, number = components(here)
     sizes = np.bincount(places.ravel())[1:]
     if number and sizes.max() >= CELLS:
-        down, across = np.argwhere(places == sizes.argmax() + 1).mean(0) / 32
+        down, across = np.argwhere(places == sizes.argmax() + 1).mean(0) / SIDE
         yield "mark", f"about {across:.0%} of the width from the left and {down:.0%} of the height from above"
+
+
+def _cells(glances: list[Glance]) -> np.ndarray:
+    """(N, 64, 64, 3)"""
+    return np.stack([cv2.resize(one.frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                     for one in glances]).astype(np.float32)

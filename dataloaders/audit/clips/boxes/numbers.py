@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import permutations
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from dataloaders.audit.clips.boxes.spot import LEAST, SOME, Spot
 from dataloaders.audit.clips.expected import inside
 from utils.findings import Finding, of_some
 
-ALIKE = 0.15  # of boxes that are one and the same, or the whole frame: what a detector writes where it finds nothing
+SAME = 0.15  # of boxes that are one and the same, or the whole frame: what a detector writes where it finds nothing
 SMALL = 8  # pixels
+SMALLER, ALIKE, MANY = 0.8, 1.15, 20  # factors between two splits' boxes, and of these factors; boxes of a split
 
 
 def check_numbers(kind: str, spots: list[Spot]) -> Iterator[Finding]:
@@ -41,7 +43,7 @@ def check_numbers(kind: str, spots: list[Spot]) -> Iterator[Finding]:
                       **names(inverted))
     astray = ((centre < 0) | (centre > frame)).any(1)
     outside = np.array([not inside(spot.box, spot.width, spot.height) for spot in spots]) & ~inverted
-    over, over_if_swapped = ((boxes[:, order] > 1.15 * frame).any(1) for order in ([2, 3], [3, 2]))
+    over, over_if_swapped = ((boxes[:, order] > 1.02 * frame).any(1) for order in ([2, 3], [3, 2]))
     swapped = len(spots) >= LEAST and over.mean() > SOME and over_if_swapped.mean() < SOME / 4
     if swapped:
         astray |= over
@@ -74,12 +76,12 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
     if len(spots) < LEAST:
         return
     commonest, times = Counter(spot.box for spot in spots).most_common(1)[0]
-    if times >= LEAST and times > ALIKE * len(spots):
+    if times >= LEAST and times > SAME * len(spots):
         yield Finding("warning", f"{kind}-boxes-identical", f"{times} of {len(spots)} {kind} boxes are the same",
                       "check the detector's output", times, str(list(commonest)))
         return
     covers = ((boxes[:, :2] <= 0.02 * frame) & (boxes[:, 2:] >= 0.98 * frame)).all(1)
-    if kind == "face" and covers.sum() >= LEAST and covers.mean() > ALIKE:
+    if kind == "face" and covers.sum() >= LEAST and covers.mean() > SAME:
         yield Finding("warning", "face-boxes-whole-frame", f"{covers.mean():.0%} of face boxes are the whole frame",
                       "check the detector's output",
                       **of_some(spots[place].clip.id for place in np.flatnonzero(covers)))
@@ -88,12 +90,27 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
         yield Finding("warning", f"{kind}-boxes-in-a-corner", f"{kind} boxes lie in the upper left of their frames, "
                       f"within {reach[0]:.0%} of the width and {reach[1]:.0%} of the height: they are of smaller "
                       "frames, it seems", remedy, len(spots), f"{spots[0].clip.id} {list(spots[0].box)}")
+    yield from _by_split(kind, spots, size, centre, frame)
+
+
+def _by_split(kind: str, spots: list[Spot], size, centre, frame) -> Iterator[Finding]:
+    """One split's boxes of another size; or all of their numbers smaller by one factor."""
     by_split = defaultdict(list)
-    for spot, wide, (width, height) in zip(spots, size.max(1), frame):
-        by_split[spot.split].append(np.log(max(wide, 1) / min(width, height)))
-    middles = {name: np.median(found) for name, found in by_split.items() if len(found) >= LEAST}
+    for spot, wide, middle, (width, height) in zip(spots, size.max(1), centre, frame):
+        by_split[spot.split].append([np.log(max(wide, 1) / min(width, height)),
+                                     *np.log(np.maximum(middle, 1) / (width, height))])
+    groups = {name: np.median(found, axis=0) for name, found in by_split.items() if len(found) >= LEAST}
+    middles = {name: middle[0] for name, middle in groups.items()}
     if middles and max(middles.values()) - min(middles.values()) > np.log(2):
         low, high = min(middles, key=middles.get), max(middles, key=middles.get)
         yield Finding("warning", f"{kind}-boxes-of-another-size", f"{kind} boxes are {np.exp(middles[high]):.0%} of "
                       f"the frame's shorter side in {high}, and {np.exp(middles[low]):.0%} in {low}",
                       "use one detector and one resolution for all splits", example=low)
+        return
+    for low, high in permutations(groups, 2):
+        factors = groups[low] - groups[high]  # of size, x and y
+        if factors.max() < np.log(SMALLER) and np.ptp(factors) < np.log(ALIKE) and len(by_split[low]) >= MANY:
+            yield Finding("warning", f"{kind}-boxes-of-another-size", f"sizes and places of {kind} boxes in {low} are "
+                          f"{np.exp(factors.mean()):.0%} of those in {high}: they are of smaller frames, it seems",
+                          "write boxes in pixels of the frames as they are", example=low)
+            return

@@ -111,6 +111,50 @@ def test_a_split_in_other_colours(change, way):
     assert way in said(a_set(10, **of_split(change, "test")))["split-turned"].text
 
 
+def scene(stream):
+    """Bright and blue above, dark and red below; wider things on the left."""
+    frame = np.repeat(np.linspace([90, 120, 230], [150, 70, 30], HEIGHT)[:, None], WIDTH, 1)
+    frame[:, : WIDTH // 3] *= 0.8
+    return np.clip(frame + cv2.resize(stream.normal(0, 12, (6, 8, 3)), (WIDTH, HEIGHT)), 0, 255).astype(np.uint8)
+
+
+def scenes(change, sound=("val", "test"), every=3):
+    stream, glances = np.random.default_rng(21), []
+    for split, number in (("train", 60), ("val", 40), ("test", 40)):
+        for place in range(number):
+            frame = scene(stream)
+            frame = change(frame) if split not in sound and place % every == 0 else frame
+            glances.append(glance_of(split, place % 4, len(glances), frame, (8, 8, 40, 40)))
+    return {finding.name: finding for finding in check_turned(view_of(), glances)}
+
+
+@pytest.mark.parametrize(("change", "way"), [(lambda f: f[..., ::-1], "colours swapped"),
+                                             (lambda f: f[::-1, ::-1], "turned by 180 degrees"),
+                                             (lambda f: f[::-1], "turned by 180 degrees"),
+                                             (lambda f: np.rot90(f), "turned by 90 degrees")])
+def test_a_third_of_training_is_turned(change, way):
+    finding = scenes(change)["clips-turned"]
+    assert finding.text.startswith("20 of 60 clips of train ") and way in finding.text and finding.count == 20
+    assert scenes(change, every=20) == {}  # odd ones
+
+
+def test_parts_that_are_turned_in_every_split_and_pictures_that_tell_no_way():
+    assert scenes(lambda f: f[::-1, ::-1], ()) == {}  # no split shows how it should be
+    assert scenes(lambda f: f[:, ::-1]) == {}  # mirrored
+    assert scenes(lambda f: np.clip(f * 1.2, 0, 255).astype(np.uint8)) == {}
+
+
+def test_a_small_mark_in_a_corner():
+    def marked(frame):
+        frame = frame.copy()
+        frame[4:11, 4:18] = (40, 220, 240)
+        return frame
+
+    finding = said(a_set(7, **of_class(marked)))["class-shortcut"]
+    assert "by their mark alone (about 8% of the width from the left and 7% of the height" in finding.text
+    assert "class-shortcut" not in said(a_set(7, change=lambda split, _: marked))
+
+
 def copied(change, seed=11):
     """Half of val are training clips, changed."""
     glances = a_set(seed)
