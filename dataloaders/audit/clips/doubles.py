@@ -1,11 +1,14 @@
-"""Clips of two splits that are alike though their files differ: encoded anew, cropped, mirrored, of one recording."""
+"""Clips that are alike though their files differ: of two splits, encoded anew, cropped, mirrored, of one recording;
+or of two classes, encoded anew."""
 
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from dataloaders.audit.clips.expected import shrink
 from dataloaders.audit.clips.glances import Glance
+from dataloaders.audit.clips.reading import UnlikeError, read
 from dataloaders.audit.clips.shortcuts import SMALLEST
 from dataloaders.audit.clips.view import View
 from utils.findings import Finding, of_some
@@ -17,6 +20,8 @@ ALIKE = 0.5  # share of such cells
 CROPS = (0.0, 0.05, 0.1)  # cut off each edge
 LOOKED, COMPARED = 60, 150  # clips of a split that are looked for; pictures that say which colours are rare
 SHARE = 0.05  # of a split, from which it is told
+SAME, MOVES = 2.5, 2.0  # root mean square between copies, in grey levels; how much more a clip's own frames differ
+PAIRS, FEWEST = 30, 4  # of clips that are looked at in full; copies from which it is told
 
 
 def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
@@ -35,6 +40,39 @@ def check_doubles(view: View, glances: list[Glance]) -> Iterator[Finding]:
                           "were looked at show the scene of a training clip: copies that were encoded anew, cut or "
                           "mirrored, or parts of one recording", "keep what was recorded together in one split",
                           **of_some(told))
+
+
+    if view.splits["train"].labelled and not view.full:  # else `overlap` compares every clip
+        yield from _two_labels(view, train)
+
+
+def _two_labels(view: View, train: list[Glance]) -> Iterator[Finding]:
+    """Clips of two classes whose every frame is the same, though they move: of a still scene there may be two clips."""
+    if len(train) < 12:
+        return
+    pixels = np.stack([one.thumb for one in train]).reshape(len(train), -1).astype(np.float32)
+    squares = (pixels**2).sum(1)
+    apart = np.sqrt((squares[:, None] + squares - 2 * pixels @ pixels.T).clip(0) / pixels.shape[1])
+    labels = np.array([one.clip.label for one in train])
+    apart[labels[:, None] <= labels] = np.inf  # each pair of two classes once
+    pairs = [(train[one], train[other]) for one, other in np.argwhere(apart < SAME)]
+    copies = [f"{one.clip.id} ({view.name_of(one.clip.label)}) and {other.clip.id} ({view.name_of(other.clip.label)})"
+              for one, other in spread(pairs, PAIRS) if _same_throughout(one, other)]
+    if len(copies) >= FEWEST:
+        yield Finding("warning", "same-pictures-two-labels", f"train: of {len(pairs)} pairs of clips of two classes "
+                      f"that look alike, {len(copies)} of those looked into show the same throughout",
+                      "keep the right one of each", **of_some(copies))
+
+
+def _same_throughout(one: Glance, other: Glance) -> bool:
+    try:
+        ours, theirs = (np.stack([shrink(frame, SIDE, SIDE) for frame in read(clip.clip.path, 3, 1).pixels])
+                        .astype(np.float32) for clip in (one, other))
+    except UnlikeError:
+        return False
+    between = np.sqrt(((ours - theirs) ** 2).mean((1, 2, 3))).max()
+    moves = np.sqrt(((ours - ours[[1, 2, 0]]) ** 2).mean((1, 2, 3))).max()
+    return bool(between < SAME and moves > MOVES * between)
 
 
 def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:

@@ -15,6 +15,7 @@ from utils.findings import Finding, of_some
 
 LOOKED_INTO = 1500  # clips of a split, evenly spaced, unless every one is to be decoded
 ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB`\x82"}  # JPEG, PNG: how a whole file ends
+ZEROS = 1024  # bytes, at the end and 5 % before it
 FAR, MOST, SOME = 1.5, 0.5, 0.2  # factor between listed and real numbers of frames; shares of clips
 
 
@@ -93,19 +94,30 @@ def _cut(split: Split, clips: list[Clip]) -> Iterator[Finding]:
         except (OSError, IndexError):
             continue
     if short:
-        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do: what "
-                      "is missing is grey, or the last frame again", "fetch them again", **of_some(short))
+        yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do, or "
+                      "in zeros: what is missing is grey, or the last frame again", "fetch them again", **of_some(short))
 
 
 def _ends_early(file: Path) -> bool:
     if file.suffix.lower() not in IMAGE:
-        return is_cut_short(file)
+        return is_cut_short(file) or _ends_in_zeros(file)
     with file.open("rb") as data:
         end = ENDS.get(data.read(2))
         if end is None:
             return False
         data.seek(max(0, os.fstat(data.fileno()).st_size - 4096))
         return end not in data.read()
+
+
+def _ends_in_zeros(file: Path) -> bool:
+    """As files that were made as long as they should be, and never filled."""
+    size = os.stat(file).st_size
+    with file.open("rb") as data:
+        for place in (size - ZEROS, int(0.95 * size) - ZEROS):
+            data.seek(max(place, 0))
+            if any(data.read(ZEROS)):
+                return False
+    return size > 0
 
 
 def _lengths(view: View, split: Split, clips: list[Clip]) -> Iterator[Finding]:

@@ -19,11 +19,13 @@ SECONDS, FEWEST = 2.0, 2  # of a quick audit, but at least so many clips of a sp
 SAME, STILL = 0.4, 1.0  # grey levels between frames: of one frame twice; between any of a clip, if it moves
 OFTEN = 0.3  # of a clip's frames
 JUMBLED, KIN = 0.85, 0.7  # of the distance of any two frames: what neighbours' is in jumbled clips; the nearest's
+LEAPS, LEAP = 6, 0.2  # clips; mean logarithm: sound clips have -0.3, those whose names were sorted 0.5
 LAGS, FLEETING, BETTER = range(-8, 9), 0.4, 0.6  # frames; path of a box in its own sides; change that is left
 
 
 def check_tracks(view: View) -> Iterator[Finding]:
     table, lags, begun = table_of(view, view.config.data.bounding_box_face), [], time.monotonic()
+    leaps = []
     for split in view.splits.values():
         again, jumbled, number = [], [], 0
         for clip in _chosen(split):
@@ -36,6 +38,8 @@ def check_tracks(view: View) -> Iterator[Finding]:
             steps = _steps(frames)
             if steps.max() > STILL and (steps < SAME).mean() > OFTEN and _paced(steps):
                 again.append(where(split, clip))
+            if (leap := _leap_of_names(clip.path, frames, numbers)) is not None:
+                leaps.append((leap, where(split, clip)))
             if _out_of_order(frames):
                 jumbled.append(where(split, clip))
             boxes = table.frames(key) if table and (key := table.key(clip.id)) else {}
@@ -48,6 +52,11 @@ def check_tracks(view: View) -> Iterator[Finding]:
             yield Finding("warning", "frames-jump", f"{split.name}: frames of clips are nearer to later ones than to "
                           "the next: they are out of order", "extract the frames again", **of_some(jumbled))
     yield from _tell_lag(lags)
+    late = [name for leap, name in leaps if leap > 0]
+    if len(leaps) >= LEAPS and np.mean([leap for leap, _ in leaps]) > LEAP and len(late) > 0.8 * len(leaps):
+        yield Finding("warning", "frames-numbered-by-name", f"frames of {len(late)} of {len(leaps)} clips leap where "
+                      "an order of names (1, 10, 11, ..., 2) does: they were numbered after such a sort",
+                      "number them in the order of time", **of_some(late))
 
 
 def _tell_lag(lags: list[tuple[int, str]]) -> Iterator[Finding]:
@@ -107,6 +116,22 @@ def _out_of_order(frames: list[np.ndarray]) -> bool:
     others = apart[~np.eye(len(apart), dtype=bool)].reshape(len(apart), -1)
     nearest, typical = others.min(1).mean(), others.mean()
     return bool(typical > 1.5 and nearest < KIN * typical and np.diagonal(apart, 1).mean() > JUMBLED * typical)
+
+
+def _leap_of_names(path: Path, frames: list[np.ndarray], numbers: list[int]) -> float | None:
+    """By how much, as a logarithm, neighbours of an order by name are less alike than they would be in time's."""
+    count = len(files_of(path)) if path.is_dir() else 0
+    if numbers[0] not in (0, 1) or not 11 <= count or len({frame.shape for frame in frames}) > 1:
+        return None
+    said = sorted(range(numbers[0], numbers[0] + count), key=str)[: len(frames)]  # what each was, if names sorted them
+    place = {number: n for n, number in enumerate(said)}
+    leaps = [(n, n + 1) for n in range(len(said) - 1) if abs(said[n + 1] - said[n]) > 1]
+    steps = [(place[n], place[n + 1]) for n in place if n + 1 in place and abs(place[n + 1] - place[n]) > 1]
+    if not leaps or not steps:
+        return None
+    table = np.stack([frame[::3, ::3] for frame in frames]).astype(np.int16)
+    apart, near = (np.mean([np.abs(table[a] - table[b]).mean() for a, b in pairs]) for pairs in (leaps, steps))
+    return float(np.log((apart + SAME) / (near + SAME)))
 
 
 def _lag(frames: list[np.ndarray], numbers: list[int], boxes: dict[int | None, Box]) -> int | None:

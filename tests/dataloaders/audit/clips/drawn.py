@@ -51,5 +51,6 @@ def a_set(seed: int, each=(("train", 8), ("val", 4), ("test", 4)), **changes) ->
 
 def view_of(*splits: str) -> SimpleNamespace:
     """As much of a View as the checks of glances ask for."""
-    return SimpleNamespace(splits={name: SimpleNamespace(labelled=True) for name in splits or ("train", "val", "test")},
+    parts = {name: SimpleNamespace(labelled=True) for name in splits or ("train", "val", "test")}
+    return SimpleNamespace(full=False, splits=parts,
                            labels=SimpleNamespace(classes=NAMES), name_of=NAMES.__getitem__)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dataloaders import augment, boxes, crops, lists, order, readers, video
+from dataloaders.audit.clips.folders import _ends_early
 from dataloaders.order import Draw
 from tests.dataloaders.audit.conftest import FRAMES, HEIGHT, WIDTH
 from tests.faults.line import replace_line
@@ -240,6 +241,66 @@ def test_where_clips_cannot_be_looked_at_the_other_checks_are_made(data, monkeyp
     found = serious(data.findings())
     assert "fails could not be made: OverflowError: negative" in found["check-failed"].text
     assert "face-boxes-tiny" in found
+
+
+def numbered_by_name(data):
+    """Numbers of frames, sorted as names are, and counted anew."""
+    for split in ("train", "validation", "test"):
+        for clip in data.clips(split):
+            names = sorted(file.name for file in clip.iterdir())
+            for name in names:
+                (clip / name).rename(clip / f"old_{name}")
+            for number, name in enumerate(names):
+                (clip / f"old_{name}").rename(clip / f"{number}.jpg")
+
+
+def test_frames_numbered_by_name(data):
+    numbered_by_name(data)
+    found = serious(data.findings(full=False))["frames-numbered-by-name"]
+    assert found.level == "warning" and found.count >= 6 and "of 12 clips" in found.text
+
+
+def encoded_anew(data, pairs, change=lambda image: image):
+    clips = data.clips("train")
+    for source, target in pairs:
+        copy_of(clips[source], clips[target])
+        for file in clips[target].iterdir():
+            image = change(cv2.imread(str(file)))
+            file.unlink()
+            cv2.imwrite(str(file), image, [cv2.IMWRITE_JPEG_QUALITY, 91])
+
+
+@pytest.mark.parametrize("pairs, change, number", [
+    ([(0, 4), (1, 5), (2, 6), (3, 8)], lambda image: image, 4), ([(0, 4), (1, 5), (2, 6)], lambda image: image, 0),
+    ([(4, 5), (5, 6), (6, 7), (0, 1), (2, 3)], lambda image: image, 0),  # within a class
+    ([(0, 4), (1, 5), (2, 6), (3, 8)], lambda image: np.roll(image, 12, 0), 0)])
+def test_clips_of_two_classes_that_were_encoded_anew(data, pairs, change, number):
+    encoded_anew(data, pairs, change)
+    found = serious(data.findings(full=False))
+    assert ("same-pictures-two-labels" in found) == (number > 0)
+    if number:
+        finding = found["same-pictures-two-labels"]
+        assert finding.count == number and "(Anger)" in finding.example
+
+
+def test_clips_of_a_still_scene_may_be_alike(data):
+    encoded_anew(data, [(0, 4), (1, 5), (2, 6), (3, 8)])
+    for place in (0, 4, 1, 5, 2, 6, 3, 8):
+        folder = data.clips("train")[place]
+        for number in range(1, FRAMES):
+            (folder / f"{number}.jpg").unlink()
+            shutil.copy(folder / "0.jpg", folder / f"{number}.jpg")
+    assert "same-pictures-two-labels" not in serious(data.findings(full=False))
+
+
+@pytest.mark.parametrize("part, early", [(0.0, False), (0.02, False), (0.4, True), (1.0, True)])
+def test_a_video_that_ends_in_zeros(tmp_path, part, early):
+    content = np.random.default_rng(0).integers(1, 256, 80_000).astype(np.uint8).tobytes()
+    kept = round(len(content) * (1 - part))
+    file = tmp_path / "clip.avi"
+    head = b"RIFF" + (len(content) + 4).to_bytes(4, "little") + b"AVI "
+    file.write_bytes((head + content[:kept]).ljust(len(head) + len(content), b"\0"))
+    assert _ends_early(file) == early
 
 
 # Faults of box files
