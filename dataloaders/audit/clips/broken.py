@@ -11,7 +11,8 @@ from utils.findings import Finding, of_some
 
 HALVES, ROWS = 0.3, 1.0  # how far halves are apart, of quarters and of neighbouring rows; of photographs 2 rows or more
 PLAIN = 4.0  # grey levels between quarters, below which halves are alike by chance
-MOVED = 0.6  # share of a frame's rows; of photographs 0.1
+MOVED = 0.9  # share of a frame's rows; of photographs 0.1
+FEWEST_ROWS = 80  # of a frame: few and smooth ones may agree by chance
 SHARE, FEWEST = 0.05, 3  # of a split's clips
 
 
@@ -44,12 +45,12 @@ def _halves_alike(grey: np.ndarray) -> bool:
 
 def _slanted(one: Glance) -> bool:
     """Most rows are like those below when these are moved sideways, all by as much."""
-    return moved_rows(one.centre) > MOVED
+    return len(one.centre) >= FEWEST_ROWS and moved_rows(one.centre) > MOVED
 
 
 def moved_rows(frame: np.ndarray) -> float:
     """Share of the rows of which one and the same shift, not 0, makes them most like the next."""
-    steps = np.diff(frame[frame.shape[0] // 4 : -(frame.shape[0] // 4), :, 1].astype(np.float32), axis=1)  # green
+    steps = np.diff(frame[..., 1].astype(np.float32), axis=1)  # green
     waves = np.fft.rfft(steps - steps.mean(1, keepdims=True), axis=1)
     likeness = np.fft.irfft(waves[1:] * waves[:-1].conj(), n=steps.shape[1], axis=1)  # (rows - 1, shifts)
     best = likeness.argmax(1)[likeness.max(1) > 1.0]

@@ -95,7 +95,8 @@ def _cut(split: Split, clips: list[Clip]) -> Iterator[Finding]:
             continue
     if short:
         yield Finding("warning", "file-cut-short", f"files of {split.name} end before their format says they do, or "
-                      "in zeros: what is missing is grey, or the last frame again", "fetch them again", **of_some(short))
+                      "in zeros: what is missing is grey, or the last frame again", "fetch them again",
+                      **of_some(short))
 
 
 def _ends_early(file: Path) -> bool:
