@@ -11,7 +11,7 @@ from utils.findings import Finding, of_some
 
 HALVES, ROWS = 0.3, 1.0  # how far halves are apart, of quarters and of neighbouring rows; of photographs 2 rows or more
 PLAIN = 4.0  # grey levels between quarters, below which halves are alike by chance
-MOVED = 0.9  # share of a frame's rows; of photographs 0.1
+MOVED = 0.6  # share of a frame's rows; of photographs 0.1
 FEWEST_ROWS = 80  # of a frame: few and smooth ones may agree by chance
 SHARE, FEWEST = 0.05, 3  # of a split's clips
 
