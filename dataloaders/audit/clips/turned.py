@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dataloaders.audit.clips.glances import Glance
 from dataloaders.audit.clips.doubles import spread
+from dataloaders.audit.clips.glances import Glance
 from dataloaders.audit.clips.pictures import WAYS, distance
 from dataloaders.audit.clips.ridge import features, leave_out, tell
 from dataloaders.audit.clips.shortcuts import SMALLEST
@@ -67,8 +67,8 @@ def _part(name: str, glances: list[Glance], boxed: bool) -> Iterator[Finding]:
             found.append((sure, way, [one.clip.id for one, much in zip(asked, said) if much < 0], len(asked)))
     if found:
         _, way, names, number = max(found)
-        yield Finding("warning", "clips-turned", f"{len(names)} of {number} clips of {name} that were looked at seem to "
-                      f"be {way}: the other splits' are not", "prepare all clips in the same way", **of_some(names))
+        yield Finding("warning", "clips-turned", f"{len(names)} of {number} clips of {name} that were looked at seem "
+                      f"to be {way}: the other splits' are not", "prepare all clips in the same way", **of_some(names))
 
 
 def _both_ways(known: list[Glance], asked: list[Glance], change, faces: bool) -> tuple[np.ndarray, ...]:

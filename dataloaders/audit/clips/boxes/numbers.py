@@ -75,16 +75,17 @@ def _together(kind: str, spots: list[Spot], boxes, frame, size, centre, remedy: 
     """What shows in many boxes only."""
     if len(spots) < LEAST:
         return
+    covers = ((boxes[:, :2] <= 0.02 * frame) & (boxes[:, 2:] >= 0.98 * frame)).all(1)
+    if kind == "face" and covers.sum() >= LEAST and covers.mean() > SAME:
+        yield Finding("warning", "face-boxes-whole-frame", f"{covers.sum()} of {len(spots)} face boxes are the whole "
+                      "frame", "check the detector's output",
+                      **of_some(spots[place].clip.id for place in np.flatnonzero(covers)))
+        return
     commonest, times = Counter(spot.box for spot in spots).most_common(1)[0]
     if times >= LEAST and times > SAME * len(spots):
         yield Finding("warning", f"{kind}-boxes-identical", f"{times} of {len(spots)} {kind} boxes are the same",
                       "check the detector's output", times, str(list(commonest)))
         return
-    covers = ((boxes[:, :2] <= 0.02 * frame) & (boxes[:, 2:] >= 0.98 * frame)).all(1)
-    if kind == "face" and covers.sum() >= LEAST and covers.mean() > SAME:
-        yield Finding("warning", "face-boxes-whole-frame", f"{covers.mean():.0%} of face boxes are the whole frame",
-                      "check the detector's output",
-                      **of_some(spots[place].clip.id for place in np.flatnonzero(covers)))
     reach, middle = np.quantile(boxes[:, 2:] / frame, 0.98, axis=0), np.mean(centre / frame, axis=0)
     if (reach < 0.72).all() and (middle < 0.4).all():
         yield Finding("warning", f"{kind}-boxes-in-a-corner", f"{kind} boxes lie in the upper left of their frames, "

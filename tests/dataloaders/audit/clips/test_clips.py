@@ -326,7 +326,7 @@ def test_faults_of_boxes(data, kind):
     assert found.level == level and found.count >= 8 and found.example
 
 
-@pytest.mark.parametrize(("every", "names"), [(4, {"face-boxes-identical"}), (12, set())])
+@pytest.mark.parametrize(("every", "names"), [(4, {"face-boxes-whole-frame"}), (12, set())])
 def test_boxes_of_what_a_detector_writes_where_it_finds_nothing(data, every, names):
     """In each fourth clip; in each twelfth it may be chance."""
     data.rebox(lambda key, frame, box: [0, 0, WIDTH, HEIGHT] if int(key[-4:]) % every == 0 else box)
