@@ -3,7 +3,7 @@
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
     python main.py eval RUN [--split test] [flags]  score a run's best weights; --probe linear|knn its frozen features
     python main.py check RECIPE [flags]             audit data, settings and code; exit status 1 on an error
-    python main.py predict RUN INPUT... [flags]     read reviews; INPUT is a table, a .txt with a review a line, or -
+    python main.py predict RUN INPUT... [flags]     emotion in videos, images or a camera; or aspects of reviews
     python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
                                                     configs/ablations/ or a YAML file
 

@@ -51,7 +51,7 @@ def _read(path: Path, pick: Pick) -> Frames:
     if path.stat().st_size == 0:
         raise ClipError("the file is empty")
     if path.suffix.lower() in IMAGE:
-        return Frames([_read_image(path)] * len(indices := pick(1)), indices)
+        return Frames([read_image(path)] * len(indices := pick(1)), indices)
     return _read_video(path, pick)
 
 
@@ -139,13 +139,13 @@ def _read_folder(folder: Path, pick: Pick) -> Frames:
     if not files:
         raise ClipError("the folder holds no image")
     indices = pick(len(files))
-    read = {index: _read_image(files[index]) for index in set(indices)}
+    read = {index: read_image(files[index]) for index in set(indices)}
     numbers = [frame_number(files[index].name) for index in indices]
     numbers = [index if number is None else number for index, number in zip(indices, numbers)]
     return Frames([read[index] for index in indices], numbers)
 
 
-def _read_image(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     """(H, W, 3) RGB"""
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)

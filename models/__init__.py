@@ -17,7 +17,7 @@ from utils.errors import UserError
 from utils.seeding import INITIAL, seed_torch
 from utils.structures import Labels
 
-__all__ = ["build_model", "load_run_model", "save_run_model"]
+__all__ = ["build_model", "load_run", "load_run_model", "read_about", "save_run_model"]
 
 log = logging.getLogger("camxuc")
 
@@ -108,3 +108,13 @@ def load_run_model(run_dir: Path, config: Config) -> tuple[nn.Module, Labels]:
     model = build_model(config, labels, about)
     load_weights(model, run_dir)
     return model, labels
+
+
+def load_run(folder: str | Path, device: str = "auto", **settings):
+    """A finished run, or what was exported of one, ready to predict; see `inference.load_run`.
+
+    The one door that opens upward, and only when it is called: `inference` stands on the networks and on the files.
+    """
+    from inference import load_run
+
+    return load_run(folder, device, **settings)

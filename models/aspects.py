@@ -70,7 +70,16 @@ class ReviewReader(nn.Module):
     def forward(self, batch: Batch) -> Output:
         with torch.set_grad_enabled(self.trainable_encoder and torch.is_grad_enabled()):
             hidden = self.encoder(batch.tokens, attention_mask=batch.mask).last_hidden_state  # (B, L, D)
-        pooled = self._pool(hidden, batch.mask)  # (B, 1 or A, D)
+        return self._decide(hidden, batch.mask)
+
+    def read(self, embedded: Tensor) -> Output:
+        """Of reviews of one length given as the encoder's token embeddings, (B, L, D), with a gradient to them."""
+        mask = torch.ones(embedded.shape[:2], dtype=torch.int64, device=embedded.device)
+        return self._decide(self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state, mask)
+
+    def _decide(self, hidden: Tensor, mask: Tensor) -> Output:
+        """Hidden states (B, L, D) and their mask (B, L)."""
+        pooled = self._pool(hidden, mask)  # (B, 1 or A, D)
         embedding = pooled.mean(dim=1)  # (B, D)
         return Output(
             logits=self.sentiments(pooled),  # (B, A, S)

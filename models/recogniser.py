@@ -44,19 +44,22 @@ class VideoRecogniser(nn.Module):
         self.key_side = frozen_copy(self.key_side) if self.key_side is not None else None
 
     def forward(self, batch: Batch) -> Output:
-        video = self.video(batch.face, batch.context)  # (B, D)
-        if self.mirror and not self.training:
-            video = F.normalize(video + self.video(*map(_mirror, (batch.face, batch.context))), dim=-1)
+        video = self.features(batch.face, batch.context)  # (B, D)
         text = self.prompts(self.text_tower)  # (C, D)
-        with torch.autocast(video.device.type, enabled=False):  # over a temperature of 0.01 bf16 is too coarse
-            logits = video @ text.T / self.temperature  # (B, C)
         return Output(
-            logits=logits,
+            logits=compare(video, text, self.temperature),  # (B, C)
             embedding=video,
             text_features=text,
             handcrafted=self.handcrafted,
             key=self._keys(batch) if self.training else None,
         )
+
+    def features(self, face: Tensor, context: Tensor | None) -> Tensor:
+        """(B, T, 3, H, W) twice -> (B, D), of unit length."""
+        video = self.video(face, context)
+        if self.mirror and not self.training:
+            video = F.normalize(video + self.video(*map(_mirror, (face, context))), dim=-1)
+        return video
 
     def class_features(self) -> dict[str, Tensor]:
         """The text features of the classes, (C, D) each: from the learned and from the hand-crafted prompts."""
@@ -104,6 +107,12 @@ class VideoRecogniser(nn.Module):
                 place = next((group for start, group in places.items() if name.startswith(start)), "")
                 groups[place].append((name, parameter))
         return groups
+
+
+def compare(video: Tensor, text: Tensor, temperature: float) -> Tensor:
+    """Logits (B, C) of unit features (B, D) and (C, D)."""
+    with torch.autocast(video.device.type, enabled=False):  # over a temperature of 0.01 bf16 is too coarse
+        return video.float() @ text.float().T / temperature
 
 
 def _mirror(frames: Tensor | None) -> Tensor | None:

@@ -38,7 +38,7 @@ class TemporalTransformer(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         x = frames + sinusoids(frames.shape[1], frames.shape[2], frames.device)  # (B, T, D)
         if self.pool == "cls":
-            token = repeat(self.query, "d -> b 1 d", b=len(x))
+            token = repeat(self.query, "d -> b 1 d", b=x.shape[0])
             pooled = self.transformer(torch.cat([token, x], dim=1))[:, 0]  # (B, D)
         else:
             x = self.transformer(x)

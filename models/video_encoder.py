@@ -40,6 +40,6 @@ class VideoEncoder(nn.Module):
         # Entries of size 1, not 1/sqrt(D): the corrections of adapter, fusion and temporal transformer grow
         # by about the learning rate a step, and would drown the features otherwise.
         x = self.adapter(F.normalize(x, dim=-1) * x.shape[-1] ** 0.5)
-        x = rearrange(x, "(s b t) d -> s b t d", s=len(streams), b=len(face))
+        x = rearrange(x, "(s b t) d -> s b t d", s=len(streams), b=face.shape[0])
         x = x[0] if self.fusion is None else self.fusion(*x)  # (B, T, D)
         return F.normalize(self.temporal(x).float(), dim=-1)

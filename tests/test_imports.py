@@ -1,7 +1,8 @@
-"""Imports run one way, on four floors: main.py; its commands; trainer.py, models, dataloaders; utils."""
+"""Imports run one way, on five floors: main.py; its commands; inference; trainer.py, models, dataloaders; utils."""
 
 import ast
 import re
+import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("commands", "models", "dataloaders", "utils")
+ROOMS = ("commands", "inference", "models", "dataloaders", "utils")
 IN_ROOMS = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
 TOP = ("main", "trainer")
 FILES = sorted([*(ROOT / f"{name}.py" for name in TOP), *IN_ROOMS])
@@ -46,8 +47,15 @@ def rooms(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_floors(path):
     room = module_name(path).split(".")[0]
-    allowed = {"main": {"commands", "utils"}, "commands": {"trainer", *ROOMS}, "trainer": {"utils"}}
-    assert rooms(path) <= allowed.get(room, {room, "utils"})
+    allowed = {"main": {"commands", "utils"}, "commands": {"trainer", *ROOMS}, "trainer": {"utils"},
+               "inference": {"inference", "models", "dataloaders", "utils"}}
+    door = {"inference"} if module_name(path) == "models" else set()  # load_run's, which users know
+    assert rooms(path) - door <= allowed.get(room, {room, "utils"})
+
+
+def test_nothing_opens_the_door_upward_before_it_is_called():
+    code = "import sys, models; sys.exit('inference' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "utils" / "losses").glob("*.py")), ids=module_name)
@@ -58,6 +66,7 @@ def test_the_loss_core_imports_torch_only(path):
 
 def test_no_circles():
     graph = {name: imported(path) & set(MODULES) - {name} for name, path in MODULES.items()}
+    graph["models"] -= {"inference"}  # load_run's door
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError
     assert order.index("utils.config") < order.index("trainer") < order.index("main")
 

@@ -1,13 +1,14 @@
 """A recipe, YAML plus flags, becomes a Config. Flags win over the YAML, the YAML over the defaults."""
 
 import contextlib
+import dataclasses
 import difflib
 import io
 import logging
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 import yaml
@@ -16,6 +17,8 @@ from utils.config import CONFIGS, Config, flag
 from utils.errors import UserError
 
 log = logging.getLogger("camxuc")
+
+T = TypeVar("T")
 
 RECIPES = Path(__file__).parent.parent / "configs"
 
@@ -121,21 +124,41 @@ def flags_of(settings: dict[str, Any], task: type[Config], where: str | Path) ->
 
 
 def _parse(words: list[str], default: Config, where: str) -> Config:
-    """tyro's parse, with its boxed error text folded into one line."""
-    said = io.StringIO()
+    config = parse_flags(type(default), words, f"main.py train {default.recipe}", where, default)
+    return replace(config, recipe=default.recipe)
+
+
+def parse_flags(settings: type[T], words: list[str], prog: str, where: str, default: T | None = None) -> T:
+    """A dataclass of settings from command-line words, by tyro, with its boxed error text folded into one line.
+
+    Args:
+        prog: the command, for --help.
+        where: what a message begins with.
+    Raises:
+        UserError: an unknown flag (the nearest known one is named), or a bad value.
+    """
+    said, given = io.StringIO(), {} if default is None else {"default": default}
     try:
         if "--help" in words or "-h" in words:
-            return tyro.cli(type(default), prog=f"main.py train {default.recipe}", args=words, default=default)
+            return tyro.cli(settings, prog=prog, args=words, **given)
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            config, unknown = tyro.cli(type(default), args=words, default=default, return_unknown_args=True)
+            parsed, unknown = tyro.cli(settings, args=words, return_unknown_args=True, **given)
     except SystemExit:
         if not said.getvalue():
             raise  # --help has printed its text
         raise UserError(f"{where}: {_first_sentence(said.getvalue())}") from None
     if unknown:
-        flags = [flag(key) for key in default.settings()]
-        raise UserError(f"{where}: unknown flag {unknown[0]}{nearest(unknown[0], flags)}")
-    return replace(config, recipe=default.recipe)
+        raise UserError(f"{where}: unknown flag {unknown[0]}{nearest(unknown[0], _flags_of(settings))}")
+    return parsed
+
+
+def _flags_of(settings: type) -> list[str]:
+    """The flags of a dataclass, and of those within it."""
+    found = []
+    for part in dataclasses.fields(settings):
+        inner = part.default_factory
+        found += _flags_of(inner) if dataclasses.is_dataclass(inner) else [flag(part.name)]
+    return found
 
 
 def _first_sentence(box: str) -> str:

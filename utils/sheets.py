@@ -15,6 +15,15 @@ class Piece:
     kind: Literal["token", "special", "unknown", "gap", "cut"]
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """A piece of a review, and what it adds to an aspect's mention and to its sentiment: logits, 0 between tokens."""
+
+    piece: Piece
+    mention: float
+    sentiment: float
+
+
 @dataclass
 class Shown:
     """A sample as the network sees it, or why it cannot be read."""

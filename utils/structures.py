@@ -57,6 +57,11 @@ class Batch:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})
 
+    def row(self, place: int) -> "Batch":
+        """One sample, as a batch."""
+        alone = self._map_tensors(lambda tensor: tensor[place : place + 1])
+        return replace(alone, ids=self.ids[place : place + 1])
+
     def to(self, device: torch.device) -> "Batch":
         return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 

@@ -3,12 +3,15 @@
 from utils.config.checks import flag
 from utils.config.clips import ClipDataConfig, ClipModelConfig
 from utils.config.common import Config, DataConfig, TrainConfig
+from utils.config.faces import FaceSettings
+from utils.config.predict import ClipPredictSettings, ReviewPredictSettings, WindowSettings
 from utils.config.simclr import SimclrConfig, SimclrDataConfig, SimclrLossConfig, SimclrModelConfig, SimclrTrainConfig
 from utils.config.text import TextConfig, TextDataConfig, TextLossConfig, TextModelConfig, TextTrainConfig
 from utils.config.video import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig
 
 __all__ = [
     "CONFIGS", "ClipDataConfig", "ClipModelConfig", "Config", "DataConfig", "TrainConfig", "flag",
+    "ClipPredictSettings", "FaceSettings", "ReviewPredictSettings", "WindowSettings",
     "SimclrConfig", "SimclrDataConfig", "SimclrLossConfig", "SimclrModelConfig", "SimclrTrainConfig",
     "TextConfig", "TextDataConfig", "TextLossConfig", "TextModelConfig", "TextTrainConfig",
     "VideoConfig", "VideoDataConfig", "VideoLossConfig", "VideoModelConfig", "VideoTrainConfig",

@@ -2,7 +2,6 @@
 
 import base64
 import math
-import re
 from dataclasses import dataclass
 from io import StringIO
 
@@ -12,6 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from torch import Tensor
+
+from utils.report.svg import inline
 
 Series = tuple[list[int], list[float]]  # epochs, values
 
@@ -125,7 +126,7 @@ def draw(panel: Panel, last_epoch: int, best_epoch: int | None) -> str:
             axes.axvline(best_epoch, gid="best", color=MARK, linewidth=0.7, linestyle=(0, (3, 3)), clip_on=False)
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(file.getvalue(), panel.name)
+    return inline(file.getvalue(), panel.name, COLOURS)
 
 
 def _plot(axes, panel: Panel) -> None:
@@ -158,17 +159,6 @@ def _set_values_axis(axes, values: list[float], log: bool) -> None:
     else:
         axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _inline(svg: str, name: str) -> str:
-    """A file's SVG as a part of a page: sized by CSS, coloured by its variables, ids of its own."""
-    svg = svg[svg.index("<svg"):]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (xmlns(:xlink)?|width|height|version)="[^"]*"', "", svg, count=5)
-    svg = svg.replace("xlink:href", "href")
-    prefix = re.sub(r"\W+", "-", name)
-    svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    return re.sub("|".join(COLOURS), lambda found: COLOURS[found.group()], svg)
 
 
 def thumbnails(frames: Tensor, count: int) -> list[str]:

@@ -4,7 +4,7 @@ from transformers import PreTrainedTokenizerFast
 
 from dataloaders import build_loaders
 from dataloaders.audit.contact_sheet import contact_sheet
-from dataloaders.audit.review_sheet import CHARACTERS, pieces
+from dataloaders.pieces import CHARACTERS, pieces
 from dataloaders.tokenizer import train_tokenizer
 from tests import small_reviews
 from utils.sheets import Piece

@@ -378,8 +378,8 @@ def test_boxes_of_frames_that_are_not_there(data):
 
 
 def bgr(patch):
-    read = readers._read_image
-    patch.setattr(readers, "_read_image", lambda path: read(path)[..., ::-1])
+    read = readers.read_image
+    patch.setattr(readers, "read_image", lambda path: read(path)[..., ::-1])
 
 
 def alphabetical(patch):

@@ -1,0 +1,158 @@
+"""`main.py predict` with a run on clips."""
+
+import glob
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from commands.output_files import output_files
+from dataloaders.clips import ClipError
+from dataloaders.crops import FACE_BOX
+from dataloaders.stream import Stream
+from inference import why
+from inference.annotate import Annotator
+from inference.clips import Answer, ClipPredictor
+from inference.run import Run
+from inference.timeline import Timeline
+from utils.config import ClipPredictSettings
+from utils.errors import UserError
+
+
+def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
+    """Answers to each input, into --output-dir; 2 if one of them could not be read to its end, else 0."""
+    sources = expanded(settings.input)
+    stems = [f"camera-{name}" if is_camera(name) else Path(name).name.removesuffix(".jpg") if Path(name).is_dir()
+             else Path(name).stem for name in sources]
+    folder = settings.output_dir or run.folder / "predictions"
+    files = output_files([name for name in sources if not is_camera(name)], folder, stems, ".jsonl")
+    if settings.video and (cameras := [name for name in sources if is_camera(name)]):
+        raise UserError(f"--video: camera {cameras[0]} cannot be read a second time; record it, and predict the file")
+    classes = [name.strip() for name in settings.classes.split(",") if name.strip()] or None
+    predictor = ClipPredictor(run, settings.device, classes, settings.windows, settings.face, settings.onnx)
+    say_what_is_done(predictor, zero_shot=classes is not None)
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for name, path in zip(sources, files):
+        try:
+            print(Prediction(predictor, name, path, settings).run())
+        except ClipError as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            failed = True
+    return 2 if failed else 0
+
+
+def expanded(inputs: tuple[str, ...]) -> list[str]:
+    """The inputs, patterns replaced by what they match.
+
+    Raises:
+        UserError: a pattern that matches nothing.
+    """
+    found = []
+    for name in inputs:
+        pattern = glob.has_magic(name) and not Path(name).exists()
+        matches = sorted(glob.glob(name, recursive=True)) if pattern else [name]
+        if not matches:
+            raise UserError(f"predict: {name}: matches no file")
+        found += matches
+    return found
+
+
+def is_camera(name: str) -> bool:
+    return name.isdecimal() and not Path(name).exists()
+
+
+def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:
+    if not predictor.finds_faces:
+        why_not = ("--faces none" if predictor.windows.faces == "none" else
+                   "the run was trained so; --faces find looks for faces")
+        print(f"frames are cut at the centre: {why_not}", file=sys.stderr)
+    if zero_shot:
+        print(f"zero-shot: {', '.join(predictor.classes)} were never trained on, and nothing tells how right the answers "
+              "are", file=sys.stderr)
+
+
+@dataclass
+class Prediction:
+    """One input on its way to its files."""
+
+    predictor: ClipPredictor
+    source: str
+    path: Path  # of the JSON lines; the other files stand beside it
+    settings: ClipPredictSettings
+
+    def run(self) -> str:
+        """Write all files; a line that says what is in them.
+
+        Raises:
+            ClipError: the input cannot be read; what was read of it before stands in the files.
+        """
+        stream, predictor = self.predictor.stream(self.source), self.predictor
+        self.timeline = Timeline(predictor.classes, predictor.windows.step)
+        self.best: Answer | None = None
+        self.frames = self.with_box = 0
+        self.cut: dict[str, int] = {}
+        annotator = Annotator(stream, self.path.with_suffix(".mp4"), predictor.windows.step) if self.settings.video else None
+        try:
+            with ExitStack() as stack:
+                if annotator:
+                    stack.callback(annotator.close)
+                self._read(stream, annotator)
+        except KeyboardInterrupt:
+            if not is_camera(self.source):
+                raise
+        finally:
+            written = self._finish(bool(annotator)) if self.timeline.answers else self.path.unlink(missing_ok=True)
+        if not self.timeline.answers:
+            raise ClipError("stopped before the first answer")
+        return self._summary(stream) + "  -> " + ", ".join(map(str, written))
+
+    def _read(self, stream: Stream, annotator: Annotator | None) -> None:
+        def watch(moment, box) -> None:
+            self.frames += 1
+            self.with_box += box is not None
+            bar.total = stream.seconds and max(round(stream.seconds), 1)
+            bar.update(int(moment.time) - bar.n)
+            if annotator:
+                annotator.saw(moment, box)
+
+        bar = tqdm(desc=Path(self.source).name, unit=" s of video", leave=False, dynamic_ncols=True)
+        with bar, self.path.open("w", encoding="utf-8") as file:
+            answers = self.predictor.answers(stream, self.settings.seconds, self.settings.batch_size, watch)
+            for answer in answers:
+                file.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
+                file.flush()
+                self._take(answer)
+                if annotator:
+                    annotator.add(answer)
+
+    def _take(self, answer: Answer) -> None:
+        self.timeline.add(answer)
+        self.cut[answer.cut] = self.cut.get(answer.cut, 0) + 1
+        at = self.settings.explain_at
+        rank = (lambda of: of.probability) if at is None else (lambda of: -abs(of.start + of.end - 2 * at))
+        if self.best is None or rank(answer) > rank(self.best):
+            self.best = answer
+
+    def _finish(self, with_video: bool) -> list[Path]:
+        """The pictures."""
+        picture = self.path.with_suffix(".png")
+        self.timeline.save(picture, Path(self.source).name)
+        written = [self.path, picture] + ([self.path.with_suffix(".mp4")] if with_video else [])
+        if self.settings.explain or self.settings.explain_at is not None:
+            written += why.save(self.predictor.explained(self.best), self.path.parent, self.path.stem)
+        return written
+
+    def _summary(self, stream: Stream) -> str:
+        mean = self.timeline.mean
+        label = max(mean, key=mean.get)
+        count = self.timeline.answers
+        parts = [f"{self.source}: {label} {mean[label]:.2f} on the whole, {count} answer{'s' if count > 1 else ''}"]
+        if self.predictor.finds_faces:
+            parts.append(f"a face in {self.with_box / self.frames:.0%} of {self.frames} frames")
+        if fallen := {cut: number for cut, number in self.cut.items() if cut != FACE_BOX}:
+            parts.append(", ".join(f"{number} of {count} rest on a {cut}" for cut, number in fallen.items()))
+        return "; ".join(parts + stream.notes)

@@ -1,0 +1,71 @@
+"""`main.py predict` with a run on reviews."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from commands.output_files import output_files
+from dataloaders.table_rows import stream_rows
+from inference.reviews import ReviewPredictor
+from inference.run import Run
+from utils.answers import FORMATS
+from utils.config import ReviewPredictSettings
+from utils.report.frame import render
+from utils.report.tokens import read_review
+
+SHOWN = 50  # reviews on the page of explanations
+
+
+def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
+    """Aspects and sentiments of reviews, to the screen, or to a file for each input in --output-dir."""
+    stems = ["stdin" if name == "-" else Path(name).stem for name in settings.input]
+    names = [name for name in settings.input if name != "-"]
+    suffix, folder = FORMATS[settings.format].suffix, settings.output_dir
+    files = output_files(names, folder, stems, suffix) if folder else [None] * len(stems)
+    reader = ReviewPredictor(run, settings.device, settings.onnx)
+    for name, path in zip(settings.input, files):
+        rows = stream_rows(sys.stdin.buffer if name == "-" else Path(name), settings.text_column)
+        found = reader.read(tqdm(rows, unit=" reviews", disable=path is None), settings.batch_size)
+        if path is None:
+            write(reader, found, sys.stdout, settings.format)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if settings.explain:
+            found = explained(reader, found, path)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            write(reader, found, file, settings.format)
+        print(path, file=sys.stderr)
+    return 0
+
+
+def write(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict], str]], file: TextIO, style: str) -> None:
+    """Write each row as soon as it is read, and say at the end how many had a note."""
+    writer, notes = FORMATS[style](file, reader.task), Counter()
+    for row, text, aspects, note in found:
+        writer.write(row, text, aspects, note)
+        file.flush()
+        notes[note] += 1
+    said = ", ".join(f"{count} {note}" for note, count in notes.items() if note)
+    print(f"{notes.total()} reviews" + (f", {said}" if said else ""), file=sys.stderr)
+
+
+def explained(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict], str]], path: Path):
+    """The rows as they are; beside `path` the weights of their tokens, and a page that shows the first of them."""
+    shown = []
+    with path.with_suffix(".why.jsonl").open("w", encoding="utf-8") as file:
+        for row, text, aspects, note in found:
+            weights = reader.explain(text, aspects) if aspects else {}
+            line = {"row": row, "aspects": [said | {"tokens": [
+                {"text": part.piece.text, "mention": round(part.mention, 4), "sentiment": round(part.sentiment, 4)}
+                for part in weights[said["aspect"]] if part.piece.kind not in ("gap", "cut")]} for said in aspects]}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if len(shown) < SHOWN:
+                shown.append(read_review(aspects, weights, text))
+            yield row, text, aspects, note
+    path.with_suffix(".why.html").write_text(render("tokens.html.j2", {"recipe": reader.run.config.recipe,
+                                                                     "reviews": shown, "most": SHOWN}), encoding="utf-8")

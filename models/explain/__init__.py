@@ -1,0 +1,1 @@
+"""What an answer rests on: places, frames and tokens. Gradients and attention, no certainty."""
