@@ -3,6 +3,7 @@
     python main.py train RECIPE [flags]             train; RECIPE is a name in configs/ or a YAML file
     python main.py eval RUN [--split test] [flags]  score a run's best weights; --probe linear|knn its frozen features
     python main.py check RECIPE [flags]             audit data, settings and code; exit status 1 on an error
+    python main.py faces RECIPE [flags]             find faces in all clips, and write the box file that train reads
     python main.py predict RUN INPUT... [flags]     emotion in videos, images or a camera; or aspects of reviews
     python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
                                                     configs/ablations/ or a YAML file
@@ -16,16 +17,17 @@ import sys
 from commands.ablate import ablate
 from commands.check import check
 from commands.evaluate import evaluate
+from commands.faces import faces
 from commands.predict import predict
 from commands.train import train
 from utils.errors import UserError
 
-COMMANDS = {"train": train, "eval": evaluate, "check": check, "predict": predict, "ablate": ablate}
+COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "ablate": ablate}
 
 
 def main(words: list[str]) -> int:
     named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
-    lists_flags = named and words[0] in ("train", "check", "predict", "ablate")
+    lists_flags = named and words[0] != "eval"
     asks = not lists_flags and {"-h", "--help"} & set(words)
     if asks or not named:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)

@@ -129,27 +129,37 @@ def _parse(words: list[str], default: Config, where: str) -> Config:
 
 
 def parse_flags(settings: type[T], words: list[str], prog: str, where: str, default: T | None = None) -> T:
-    """A dataclass of settings from command-line words, by tyro, with its boxed error text folded into one line.
+    """A dataclass of settings from command-line words; see parse_own_flags.
+
+    Raises:
+        UserError: an unknown flag (the nearest known one is named), or a bad value.
+    """
+    parsed, unknown = parse_own_flags(settings, words, prog, where, default)
+    if unknown:
+        raise UserError(f"{where}: unknown flag {unknown[0]}{nearest(unknown[0], _flags_of(settings))}")
+    return parsed
+
+
+def parse_own_flags(settings: type[T], words: list[str], prog: str, where: str,
+                    default: T | None = None) -> tuple[T, list[str]]:
+    """A dataclass of settings from command-line words, by tyro, and the words that are none of its flags.
 
     Args:
         prog: the command, for --help.
-        where: what a message begins with.
+        where: what a message begins with; tyro's boxed error text is folded into one line.
     Raises:
-        UserError: an unknown flag (the nearest known one is named), or a bad value.
+        UserError: a bad value.
     """
     said, given = io.StringIO(), {} if default is None else {"default": default}
     try:
         if "--help" in words or "-h" in words:
-            return tyro.cli(settings, prog=prog, args=words, **given)
+            return tyro.cli(settings, prog=prog, args=words, **given), []
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            parsed, unknown = tyro.cli(settings, args=words, return_unknown_args=True, **given)
+            return tyro.cli(settings, args=words, return_unknown_args=True, **given)
     except SystemExit:
         if not said.getvalue():
             raise  # --help has printed its text
         raise UserError(f"{where}: {_first_sentence(said.getvalue())}") from None
-    if unknown:
-        raise UserError(f"{where}: unknown flag {unknown[0]}{nearest(unknown[0], _flags_of(settings))}")
-    return parsed
 
 
 def _flags_of(settings: type) -> list[str]:

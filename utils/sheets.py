@@ -1,8 +1,10 @@
-"""A contact sheet of each split: how many samples it has of what, and some of them as the network sees them."""
+"""What contact sheets and pages of explanations show."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 
@@ -47,3 +49,25 @@ class Sheet:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     groups: dict[str, list[Shown]] = field(default_factory=dict)
     hidden: int = 0  # classes not shown for want of room
+
+
+@dataclass
+class Framed:
+    """A clip with the boxes that were found in it, or in the note why it cannot be shown."""
+
+    id: str
+    note: str
+    pictures: list[np.ndarray] = field(default_factory=list)  # (H, W, 3) uint8, small
+
+
+@dataclass
+class FaceSheet:
+    """What a search for faces came to, and some clips of each kind."""
+
+    clips: int = 0
+    frames: int = 0
+    with_box: int = 0  # frames
+    counts: dict[str, int] = field(default_factory=dict)  # of clips by kind
+    groups: dict[str, list[Framed]] = field(default_factory=dict)
+    notes: Counter = field(default_factory=Counter)
+    bad: dict[str, str] = field(default_factory=dict)  # clips that cannot be read, and why

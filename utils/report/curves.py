@@ -168,11 +168,12 @@ def thumbnails(frames: Tensor, count: int) -> list[str]:
         frames: (T, 3, H, W) uint8, RGB.
     """
     steps = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
-    return [_data_uri(frames[step].permute(1, 2, 0).numpy()) for step in steps]
+    return [data_uri(frames[step].permute(1, 2, 0).numpy()) for step in steps]
 
 
-def _data_uri(image: np.ndarray) -> str:
-    scale = min(THUMBNAIL / max(image.shape[:2]), 1.0)
+def data_uri(image: np.ndarray, side: int = THUMBNAIL) -> str:
+    """A JPEG of (H, W, 3) uint8 RGB, of at most `side` px."""
+    scale = min(side / max(image.shape[:2]), 1.0)
     size = [max(round(side * scale), 1) for side in image.shape[1::-1]]
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     jpeg = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
