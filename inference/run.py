@@ -1,6 +1,6 @@
 """A run folder as inference needs it: settings and classes first, weights when they are asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from models import load_run_model, read_about
 from utils.config import Config, SimclrConfig
 from utils.errors import UserError
 from utils.recipe import load_config
+from utils.report.frame import read_config
 from utils.structures import Labels
 
 
@@ -39,6 +40,7 @@ def open_run(folder: Path) -> Run:
     if not (folder / "config.yaml").is_file():
         raise UserError(f"{folder}: no run; give the folder of a finished one, with its config.yaml")
     config = load_config(str(folder / "config.yaml"))
+    config = replace(config, recipe=read_config(folder / "config.yaml")[0])
     if isinstance(config, SimclrConfig):
         raise UserError(f"{folder}: was pretrained without labels and knows no classes; train a recogniser from it with "
                         f"--init-from {folder}")

@@ -1,0 +1,98 @@
+"""`main.py export`: a run for others, or for other runtimes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from inference.hub import PublishedRun
+from inference.onnx import FILE, OnnxNetwork, export_clips, export_reviews
+from inference.run import Run, open_run
+from models.classifier import ClipClassifier, learned_classes
+from utils.config import TextConfig
+from utils.errors import UserError, first_line
+from utils.recipe import parse_flags
+from utils.structures import Batch
+
+TOLERANCE = 1e-4  # of logits, between PyTorch and onnxruntime
+TRIED = ((1, 1), (2, 3), (5, 8))  # batch, and frames or tens of tokens, of the inputs that are compared
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Writes a finished run for others: weights with a model card, or an ONNX file."""
+
+    format: Literal["safetensors", "onnx"] = "safetensors"
+    """A folder with weights, settings and model card, as the Hugging Face hub has it; or RUN/model.onnx."""
+    output_dir: Path | None = None
+    """Where to; if not given, RUN/export, or RUN itself for ONNX."""
+    push_to_hub: str = ""
+    """Also upload the folder, as OWNER/NAME; `hf auth login` comes before."""
+    private: bool = True
+    """The uploaded folder is to be seen by its owner alone."""
+
+
+def export(run_dir: str, words: list[str]) -> None:
+    """
+    Raises:
+        UserError: no such run; the ONNX file does not compute what PyTorch does; the upload failed.
+    """
+    settings = parse_flags(ExportSettings, words, f"main.py export {run_dir}", "export")
+    run = open_run(Path(run_dir))
+    if settings.format == "onnx":
+        if settings.push_to_hub:
+            raise UserError("--push-to-hub: uploads what --format safetensors writes")
+        folder = settings.output_dir or run.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"{folder / FILE}: differs from PyTorch by {export_onnx(run, folder):.1e} at most, on fresh inputs")
+        return
+    folder, published = settings.output_dir or run.folder / "export", PublishedRun(run)
+    (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
+    published.save_pretrained(folder)
+    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    if settings.push_to_hub:
+        try:
+            print(published.push_to_hub(settings.push_to_hub, private=settings.private))
+        except Exception as error:  # the hub's and the network's are of many kinds; all mean the same to the user
+            raise UserError(f"--push-to-hub {settings.push_to_hub}: {first_line(error)[:160]}") from None
+
+
+def export_onnx(run: Run, folder: Path) -> float:
+    """Write the file and read it again; the largest difference to PyTorch in a logit.
+
+    Raises:
+        UserError: the difference is over TOLERANCE; the file is then removed.
+    """
+    if isinstance(run.config, TextConfig):
+        network, longest = run.network, run.config.data.max_tokens
+        export_reviews(network, longest, folder / FILE)
+        tried = [_reviews(run, batch, min(10 * length, longest)) for batch, length in TRIED]
+    else:
+        network = ClipClassifier(run.network, learned_classes(run.network))
+        export_clips(network, run.config.data.image_size, folder / FILE)
+        tried = [_clips(run, batch, frames) for batch, frames in TRIED]
+    written = OnnxNetwork(folder)
+    with torch.no_grad():
+        difference = max(_difference(network(batch), written(batch)) for batch in tried)
+    if not difference <= TOLERANCE:
+        (folder / FILE).unlink()
+        raise UserError(f"export: the ONNX file differs from PyTorch by {difference:.1e}, more than {TOLERANCE:g}")
+    return difference
+
+
+def _clips(run: Run, batch: int, frames: int) -> Batch:
+    size = run.config.data.image_size
+    face, context = torch.randint(0, 256, (2, batch, frames, 3, size, size), dtype=torch.uint8)
+    return Batch(torch.zeros(batch), [""] * batch, face, context if run.config.data.streams == "both" else None)
+
+
+def _reviews(run: Run, batch: int, length: int) -> Batch:
+    tokens = torch.randint(3, run.network.encoder.config.vocab_size, (batch, length))
+    mask = (torch.arange(length) < torch.randint(2, length + 1, (batch, 1))).long()
+    return Batch(torch.zeros(batch), [""] * batch, tokens=tokens, mask=mask)
+
+
+def _difference(ours, theirs) -> float:
+    pairs = [(ours.logits, theirs.logits)] + ([(ours.mention, theirs.mention)] if ours.mention is not None else [])
+    return max(float((a - b).abs().max()) for a, b in pairs)

@@ -1,0 +1,79 @@
+"""A run as others can have it: weights, settings and a model card, on the Hugging Face hub or in a folder."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, PyTorchModelHubMixin, snapshot_download
+from torch import nn
+
+from inference.card import card_data, card_text
+from inference.clips import ClipPredictor
+from inference.reviews import ReviewPredictor
+from inference.run import Run, open_run
+from models import save_run_model
+from utils.config import Config, TextConfig
+from utils.recipe import save_config
+
+PRIVATE = ("root_dir", "output_dir", "init_from", "unlabelled", "resume")  # of no use without the machine's files
+FILES = ["config.json", "config.yaml", "model.safetensors", "README.md", "tokenizer/*"]
+
+
+class PublishedRun(nn.Module, PyTorchModelHubMixin, library_name="camxuc"):
+    """A run with `save_pretrained`, `push_to_hub` and `from_pretrained`.
+
+    The folder has the mixin's layout, and is itself a run folder for `predict`, `serve` and `load_run`. Weights are
+    loaded whole or not at all, which the mixin would not insist on, and nothing is unpickled.
+    """
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run, self.network = run, run.network
+
+    def forward(self, batch) -> Any:
+        return self.network(batch)
+
+    def predictor(self, device: str = "auto", **settings) -> ClipPredictor | ReviewPredictor:
+        """Ready to predict; see `load_run`."""
+        kind = ReviewPredictor if isinstance(self.run.config, TextConfig) else ClipPredictor
+        return kind(self.run, device, **settings)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        run, config = self.run, without_paths(self.run.config)
+        save_run_model(self.network, run.labels, save_directory)
+        save_config(config, save_directory / "config.yaml")
+        told = {"library": "camxuc", "recipe": config.recipe, "model": config.model.model, "classes": run.labels.classes,
+                "aspects": run.labels.aspects}
+        (save_directory / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
+        if isinstance(config, TextConfig):
+            shutil.copytree(run.folder / "tokenizer", save_directory / "tokenizer", dirs_exist_ok=True)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, revision: str | None, cache_dir, force_download: bool,
+                         local_files_only: bool, token, **settings) -> "PublishedRun":
+        folder = Path(model_id)
+        if not folder.is_dir():
+            folder = Path(snapshot_download(model_id, revision=revision, cache_dir=cache_dir, token=token,
+                                            force_download=force_download, local_files_only=local_files_only,
+                                            allow_patterns=FILES))
+        return cls(open_run(folder), **settings)
+
+    def generate_model_card(self, *args, **kwargs) -> ModelCard:
+        return ModelCard(f"---\n{card_data(self.run).to_yaml()}\n---\n\n{card_text(self.run)}")
+
+
+def without_paths(config: Config) -> Config:
+    """The settings without what tells of the machine's folders: of a file its name stays."""
+    def told(name: str, value):
+        if name in PRIVATE:
+            return "" if name == "resume" else None
+        path = isinstance(value, Path) or (isinstance(value, str) and (Path(value).is_absolute() or
+                                                                       (value and Path(value).exists())))
+        return type(value)(Path(value).name) if path else value
+
+    parts = {section: getattr(config, section) for section in config.sections()}
+    return replace(config, **{section: replace(part, **{of.name: told(of.name, getattr(part, of.name))
+                                                        for of in fields(part)})
+                              for section, part in parts.items()})
