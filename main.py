@@ -5,6 +5,7 @@
     python main.py check RECIPE [flags]             audit data, settings and code; exit status 1 on an error
     python main.py faces RECIPE [flags]             find faces in all clips, and write the box file that train reads
     python main.py predict RUN INPUT... [flags]     emotion in videos, images or a camera; or aspects of reviews
+    python main.py serve RUN... [flags]             a web page on this machine: videos, the camera, reviews, the report
     python main.py export RUN [flags]               weights with a model card, for others; or an ONNX file
     python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
                                                     configs/ablations/ or a YAML file
@@ -21,10 +22,11 @@ from commands.evaluate import evaluate
 from commands.export import export
 from commands.faces import faces
 from commands.predict import predict
+from commands.serve import serve
 from commands.train import train
 from utils.errors import UserError
 
-COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "export": export, "ablate": ablate}
+COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "serve": serve, "export": export, "ablate": ablate}
 
 
 def main(words: list[str]) -> int:

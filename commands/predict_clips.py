@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.output_files import output_files
+from commands.output_files import make_folder, output_files
 from dataloaders.clips import ClipError
 from dataloaders.crops import FACE_BOX
 from dataloaders.stream import Stream
@@ -25,16 +26,16 @@ from utils.errors import UserError
 def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
     """Answers to each input, into --output-dir; 2 if one of them could not be read to its end, else 0."""
     sources = expanded(settings.input)
-    stems = [f"camera-{name}" if is_camera(name) else Path(name).name.removesuffix(".jpg") if Path(name).is_dir()
-             else Path(name).stem for name in sources]
     folder = settings.output_dir or run.folder / "predictions"
-    files = output_files([name for name in sources if not is_camera(name)], folder, stems, ".jsonl")
+    beside = [".png", *[".mp4"] * settings.video, *[".why.png", ".why.json"] * settings.explains]
+    files = output_files([name for name in sources if not is_camera(name)], folder, list(map(stem_of, sources)), ".jsonl",
+                         beside)
     if settings.video and (cameras := [name for name in sources if is_camera(name)]):
         raise UserError(f"--video: camera {cameras[0]} cannot be read a second time; record it, and predict the file")
-    classes = [name.strip() for name in settings.classes.split(",") if name.strip()] or None
+    classes = [name.strip() for name in settings.classes.split(",") if name.strip()] if settings.classes else None
     predictor = ClipPredictor(run, settings.device, classes, settings.windows, settings.face, settings.onnx)
     say_what_is_done(predictor, zero_shot=classes is not None)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     failed = False
     for name, path in zip(sources, files):
         try:
@@ -63,6 +64,12 @@ def expanded(inputs: tuple[str, ...]) -> list[str]:
 
 def is_camera(name: str) -> bool:
     return name.isdecimal() and not Path(name).exists()
+
+
+def stem_of(name: str) -> str:
+    """What an input's files are called."""
+    path = Path(os.path.abspath(name))  # a dot is a folder, too
+    return f"camera-{name}" if is_camera(name) else path.name.removesuffix(".jpg") if path.is_dir() else path.stem
 
 
 def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:
@@ -95,7 +102,7 @@ class Prediction:
         self.best: Answer | None = None
         self.frames = self.with_box = 0
         self.cut: dict[str, int] = {}
-        annotator = Annotator(stream, self.path.with_suffix(".mp4"), predictor.windows.step) if self.settings.video else None
+        annotator = Annotator(stream, self.path.with_suffix(".mp4")) if self.settings.video else None
         try:
             with ExitStack() as stack:
                 if annotator:
@@ -142,7 +149,7 @@ class Prediction:
         picture = self.path.with_suffix(".png")
         self.timeline.save(picture, Path(self.source).name)
         written = [self.path, picture] + ([self.path.with_suffix(".mp4")] if with_video else [])
-        if self.settings.explain or self.settings.explain_at is not None:
+        if self.settings.explains:
             written += why.save(self.predictor.explained(self.best), self.path.parent, self.path.stem)
         return written
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from commands.output_files import output_files
+from commands.output_files import make_folder, output_files
 from dataloaders.table_rows import stream_rows
 from inference.reviews import ReviewPredictor
 from inference.run import Run
@@ -26,7 +26,8 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
     stems = ["stdin" if name == "-" else Path(name).stem for name in settings.input]
     names = [name for name in settings.input if name != "-"]
     suffix, folder = FORMATS[settings.format].suffix, settings.output_dir
-    files = output_files(names, folder, stems, suffix) if folder else [None] * len(stems)
+    beside = [".why.jsonl", ".why.html"] if settings.explain else []
+    files = output_files(names, folder, stems, suffix, beside) if folder else [None] * len(stems)
     reader = ReviewPredictor(run, settings.device, settings.onnx)
     for name, path in zip(settings.input, files):
         rows = stream_rows(sys.stdin.buffer if name == "-" else Path(name), settings.text_column)
@@ -34,7 +35,7 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
         if path is None:
             write(reader, found, sys.stdout, settings.format)
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if settings.explain:
             found = explained(reader, found, path)
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -16,6 +16,8 @@ from dataloaders.readers import LARGEST_FRAME, frame_files, is_cut_short, read_i
 from utils.errors import first_line
 
 LONGEST_SIDE = 1920  # pixels; a frame of 4K is halved as it is decoded, so that a few dozen may wait in memory
+UNREADABLE = "not a video, or no frame can be decoded"
+LEAST_MISSED = 0.25  # seconds; sound often goes on for less than that
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Stream:
     def __iter__(self) -> Iterator[Moment]:
         try:
             yield from self._frames()
+        except (av.error.InvalidDataError, av.error.EOFError):  # they say no more than that
+            raise ClipError(UNREADABLE) from None
         except (OSError, av.error.FFmpegError) as error:  # FFmpeg's errors are of both kinds
             raise ClipError(getattr(error, "strerror", None) or first_line(error)) from None
 
@@ -95,22 +99,28 @@ class Stream:
             stream = next((s for s in container.streams.video if not s.disposition & ATTACHED_PICTURE), None)
             if stream is None:
                 raise ClipError("holds no video")
+            if stream.codec_context is None:  # an index that is cut through may not say how it is coded
+                raise ClipError(UNREADABLE)
             stream.thread_type = "AUTO"
             if container.duration:
                 self.seconds = container.duration / av.time_base
             step = 1 / float(stream.average_rate or self.frame_rate)
             first = previous = None
+            end = 0.0
             for number, frame in enumerate(self._decoded(container, stream)):
                 # Times that are missing or run backward: one frame after the last.
                 at = frame.time if frame.time is not None else (previous + step if number else 0.0)
                 first = at if first is None else first
                 at = at if previous is None or at > previous else previous + step
                 previous = at
+                end = at + max(step, float((frame.duration or 0) * (frame.time_base or 0)))
                 yield _picture(frame, number, at - first)
             if first is None:
-                raise ClipError("not a video, or no frame can be decoded")
+                raise ClipError(UNREADABLE)
         if is_cut_short(path):
             self.notes.append("video file cut short")
+        elif end + LEAST_MISSED < (self.seconds or 0):
+            self.notes.append("ends before the time that the file says")
 
     def _decoded(self, container, stream) -> Iterator[av.VideoFrame]:
         """What can be decoded; damaged packets are left out and counted, and a damaged end ends it."""
@@ -119,7 +129,7 @@ class Stream:
         while True:
             try:
                 packet = next(packets, None)
-            except av.error.FFmpegError:  # the container itself breaks off
+            except (av.error.FFmpegError, IndexError):  # the container breaks off, or damage made a new stream
                 self.notes.append("breaks off")
                 packet = None
             if packet is None:

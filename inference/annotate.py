@@ -24,15 +24,13 @@ class Annotator:
 
     It reads the source a second time, a little behind the first: only boxes wait in memory, and no frames. The sound is
     not taken over.
-
-    Args:
-        stride: seconds from one answer to the next.
     """
 
-    def __init__(self, stream: Stream, path: Path, stride: float):
-        self.path, self.stride = path, stride
+    def __init__(self, stream: Stream, path: Path):
+        self.path = path
         self._moments = iter(Stream(stream.source, stream.frame_rate))
         self._boxes: deque[tuple[float, Box | None]] = deque()  # times and boxes of the frames that are to be written
+        self._answer: Answer | None = None
         self._container = self._video = None
         self._last_tick = -1
 
@@ -41,13 +39,14 @@ class Annotator:
         self._boxes.append((moment.time, box))
 
     def add(self, answer: Answer) -> None:
-        """Write the frames that this answer is the nearest to; a later one is nearer to those that still wait."""
-        self._write(answer, until=(answer.start + answer.end + self.stride) / 2)
+        """The next answer. The frames that are nearer to the one before, middle to middle, are written."""
+        if self._answer:
+            self._write(self._answer, until=(_middle(self._answer) + _middle(answer)) / 2)
         self._answer = answer
 
     def close(self) -> None:
-        """Write the frames behind the last answer, and end the file."""
-        if self._container is None:
+        """Write the last answer's frames, and end the file. Without an answer there is none."""
+        if not self._answer:
             return
         self._write(self._answer, until=float("inf"))
         for packet in self._video.encode():
@@ -72,6 +71,10 @@ class Annotator:
         self._video = self._container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
         self._video.width, self._video.height, self._video.pix_fmt = frame.width, frame.height, "yuv420p"
         self._video.codec_context.time_base = TICKS
+
+
+def _middle(answer: Answer) -> float:
+    return (answer.start + answer.end) / 2
 
 
 def drawn(pixels: np.ndarray, box: Box | None, answer: Answer) -> np.ndarray:

@@ -96,6 +96,8 @@ class ClipPredictor:
     def __init__(self, run: Run, device: str = "auto", classes: list[str] | None = None,
                  windows: WindowSettings = WindowSettings(), faces: FaceSettings = FaceSettings(), onnx: bool = False):
         self.run, self.windows, self.faces = run, windows, faces
+        if classes is not None and len(set(classes)) < max(len(classes), 2):
+            raise UserError(f"--classes {', '.join(classes)}: give two classes or more, each of them once")
         self.classes = classes or run.labels.classes
         self.device = choose_device(device)
         if onnx and classes:
@@ -117,6 +119,15 @@ class ClipPredictor:
         data = self.run.config.data
         cut_at_the_centre = data.streams == "both" and data.bounding_box_face is None
         return self.windows.faces == "find" or (self.windows.faces == "auto" and not cut_at_the_centre)
+
+    def make_ready(self) -> None:
+        """Have the face detector at hand, if faces are looked for.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        if self.finds_faces and self._detector is None:
+            self._detector = DETECTORS[self.faces.detector](self.faces)
 
     def predict(self, source: str | Path | int) -> list[Answer]:
         """The answers to a video, an image or a folder of frames, in order.
@@ -163,7 +174,7 @@ class ClipPredictor:
     def _with_boxes(self, frames: Iterable[Moment]) -> Iterator[tuple[Moment, Box | None]]:
         if not self.finds_faces:
             return ((moment, None) for moment in frames)
-        self._detector = self._detector or DETECTORS[self.faces.detector](self.faces)
+        self.make_ready()
         return find_faces(frames, self._detector, self.faces)
 
     def _probabilities(self, batch: Batch) -> Tensor:

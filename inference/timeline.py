@@ -32,7 +32,6 @@ class Palette:
 
 
 PAPER = Palette("#5b6670", "#dde1e5", "#9cc7e3", "#0072b2")
-CAPTION = "#7a848d"  # legible on light and on dark
 # matplotlib knows no CSS, so it draws in stand-ins, which the page's variables then replace.
 STAND_INS = Palette("#0000f1", "#0000f2", "#0000f3", "#0000f4")
 VARIABLES = {"#0000f1": "var(--muted)", "#0000f2": "var(--rule)", "#0000f3": "var(--pale)", "#0000f4": "var(--s1)"}
@@ -100,7 +99,7 @@ class Timeline:
         figure = Figure(figsize=(WIDTH + 1, pictures + 0.6 + ROW * len(shown)), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.02, hspace=0)
         rows = figure.subplots(len(shown) + 1, 1, height_ratios=[pictures, *[ROW] * len(shown)])
-        self._show_pictures(rows[0])
+        self._show_pictures(rows[0], palette)
         if title:
             rows[0].set_title(title, loc="left", fontsize=9, color=palette.ink, parse_math=False)
         for axes, name in zip(rows[1:], shown):
@@ -113,7 +112,7 @@ class Timeline:
         last.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         return figure
 
-    def _show_pictures(self, axes: Axes) -> None:
+    def _show_pictures(self, axes: Axes, palette: Palette) -> None:
         """Those of the video at even distances, side by side, with their times."""
         axes.set_axis_off()
         kept = self._pictures.items
@@ -121,7 +120,7 @@ class Timeline:
             at, picture = kept[number]
             width, height = np.array(picture.shape[1::-1]) / max(picture.shape[:2])
             axes.imshow(picture, extent=(place, place + 0.96 * width, 0, 0.96 * height))
-            axes.text(place, height, clock(at), fontsize=7.5, va="bottom", color=CAPTION)
+            axes.text(place, height, clock(at), fontsize=7.5, va="bottom", color=palette.ink)
         axes.set_aspect("equal", anchor="SW")
         axes.set_xlim(0, SHOWN)
         axes.set_ylim(0, height + 0.22)
@@ -144,6 +143,6 @@ class Timeline:
 
 def clock(seconds: float) -> str:
     """1:02, or 1:00:02, or 0:01.5 where it is no whole second."""
-    rest = f"{seconds % 60:04.1f}".removesuffix(".0")
-    minutes = int(seconds // 60)
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    rest = f"{tenths / 10:04.1f}".removesuffix(".0")
     return f"{minutes // 60}:{minutes % 60:02}:{rest}" if minutes >= 60 else f"{minutes}:{rest}"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.clips import Explanation
+from inference.clips import Answer, Explanation
 from inference.timeline import clock
 
 FRAMES = 8  # side by side, at most
@@ -23,35 +23,45 @@ def overlaid(frame: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return ((grey * (1 - strength) + HEAT(heat)[..., :3] * strength) * 255).astype(np.uint8)
 
 
+def columns(found: Explanation, most: int) -> list[tuple[float, list[np.ndarray]]]:
+    """Of `most` frames at even distances the share of attention, and each stream's picture, plain and under heat."""
+    reasons, batch = found.reasons, found.answer.seen.batch
+    streams = [(batch.face, reasons.face)] + ([] if reasons.context is None else [(batch.context, reasons.context)])
+    count = len(reasons.frames)
+    shown = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    return [(float(reasons.frames[number]),
+             [picture for frames, heat in streams
+              for picture in (_picture(frames[0, number]), overlaid(_picture(frames[0, number]), heat[number].numpy()))])
+            for number in shown]
+
+
+def middle_face(answer: Answer) -> np.ndarray:
+    """(H, W, 3), as the network sees it."""
+    frames = answer.seen.batch.face[0]
+    return _picture(frames[len(frames) // 2])
+
+
 def draw(found: Explanation) -> Figure:
     """A column a frame: its share of the attention, and the face and the context with what speaks for the class."""
-    reasons, batch = found.reasons, found.answer.seen.batch
-    streams = [("face", batch.face, reasons.face)]
-    if reasons.context is not None:
-        streams.append(("context", batch.context, reasons.context))
-    count = len(reasons.frames)
-    shown = np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int))
-    figure = Figure(figsize=(1 + 1.15 * max(len(shown), 4), 1.7 + 2.3 * len(streams)), layout="constrained")
-    rows = figure.subplots(1 + 2 * len(streams), max(len(shown), 4), squeeze=False,
-                           height_ratios=[0.35, *[1] * 2 * len(streams)])
+    shown, answer = columns(found, FRAMES), found.answer
+    across, down = max(len(shown), 4), len(shown[0][1])
+    figure = Figure(figsize=(1 + 1.15 * across, 1.1 + 1.15 * down), layout="constrained")
+    rows = figure.subplots(1 + down, across, squeeze=False, height_ratios=[0.35, *[1] * down])
     for axes in rows.flat:
         axes.set_axis_off()
-    for column, number in enumerate(shown):
-        share = float(reasons.frames[number])
+    largest = max(share for share, _ in shown)
+    for column, (share, pictures) in enumerate(shown):
         bar = rows[0][column]
         bar.barh(0, share, color="#0072b2")
-        bar.set_xlim(0, max(float(reasons.frames.max()), 1e-6) * 1.02)
+        bar.set_xlim(0, max(largest, 1e-6) * 1.02)
         bar.set_ylim(-1, 0.6)
         bar.text(0, 0.75, f"{share:.0%}", fontsize=8, va="bottom", color="#5b6670")
-        for row, (_, frames, heat) in enumerate(streams):
-            frame = _picture(frames[0, number])
-            rows[1 + 2 * row][column].imshow(frame)
-            rows[2 + 2 * row][column].imshow(overlaid(frame, heat[number].numpy()))
-    titles = ["attention", *(title for name, _, _ in streams for title in (name, f"for {found.label}"))]
+        for row, picture in enumerate(pictures, 1):
+            rows[row][column].imshow(picture)
+    titles = ["attention", "face", f"for {found.label}", "context", f"for {found.label}"]
     for (left, *_), title in zip(rows, titles):
         left.text(-0.06, 0.5, title, transform=left.transAxes, ha="right", va="center", fontsize=8.5, color="#1c2126",
                   parse_math=False)
-    answer = found.answer
     figure.suptitle(f"{found.label} {answer.probabilities[found.label]:.2f}, {clock(answer.start)} to "
                     f"{clock(answer.end)}", fontsize=10, x=0.01, ha="left", parse_math=False)
     return figure

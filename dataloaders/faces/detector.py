@@ -75,9 +75,9 @@ def _fetched() -> Path:
     try:
         path = Path(hf_hub_download(*YUNET))
     except Exception as error:  # the hub's and the network's are of many kinds; all mean the same to the user
-        raise UserError(f"the face detector's file {YUNET[1]} cannot be fetched ({first_line(error)[:80]}); download it "
-                        f"elsewhere from huggingface.co/{YUNET[0]} and give it by --detector-model FILE, or give "
-                        "--detector none for centre crops") from None
+        raise UserError(f"the face detector's file {YUNET[1]} cannot be fetched ({first_line(error)[:80]}); download "
+                        f"it elsewhere from huggingface.co/{YUNET[0]} and give it by --detector-model FILE; `predict` "
+                        "also does without faces, by --faces none") from None
     if hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_SHA256:
         raise UserError(f"{path}: is not the file it should be (SHA-256); delete it, and it is fetched again")
     return path

@@ -71,7 +71,7 @@ def _same_face(boxes: list[Box | None]) -> Iterator[tuple[int, Box]]:
 def follow(frames: Iterable[tuple[T, Box | None]], every: int, gap: int, smooth: int) -> Iterator[tuple[T, Box | None]]:
     """Frames with the boxes seen in them become frames with steady boxes, which are also where the face was lost.
 
-    A few frames wait for those after them: `gap` + `smooth`, however many there are in all.
+    A few frames wait for those after them: `gap` (or `every` - 1, if more) + `smooth`, however many there are in all.
     """
     waiting: deque[T] = deque()
 

@@ -29,8 +29,8 @@ def reasons(classifier: ClipClassifier, batch: Batch, label: int) -> Reasons:
     recogniser, size = classifier.recogniser, batch.face.shape[-1]
     video, frames = recogniser.video, batch.face.shape[1]
     # Frames with a gradient, so that a frozen tower has one too.
-    face = batch.face.float().requires_grad_()
-    context = None if batch.context is None else batch.context.float().requires_grad_()
+    face = batch.face.detach().float().requires_grad_()
+    context = None if batch.context is None else batch.context.detach().float().requires_grad_()
 
     def score() -> Tensor:
         logits = compare(video(face, context), classifier.text, recogniser.temperature)[0]  # (C,)

@@ -58,7 +58,8 @@ def heat(score: Callable[[], Tensor], layer: nn.Module, pictures: int, size: int
 
     Args:
         score: runs the network on N pictures, and gives one number with a gradient.
-        layer: within it, gives maps (N, C, h, w) or tokens (N, L, C), of which the last are places.
+        layer: within it, gives square maps (N, C, h, w), or (N, h, w, C) as Swin's, or tokens (N, L, C), of which the
+            last are places.
         pictures: N.
     """
     with heard(layer) as outputs, torch.enable_grad():
@@ -68,7 +69,7 @@ def heat(score: Callable[[], Tensor], layer: nn.Module, pictures: int, size: int
         return torch.zeros(pictures, size, size)
     places = (gradient * outputs[0]).float()
     if places.dim() == 4:
-        places = places.sum(dim=1)  # (N, h, w)
+        places = places.sum(dim=1 if places.shape[2] == places.shape[3] else 3)  # (N, h, w)
     else:
         places = places if len(places) == pictures else places.transpose(0, 1)  # (N, L, C)
         side = math.isqrt(places.shape[1])

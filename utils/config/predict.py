@@ -9,6 +9,7 @@ import tyro
 from utils.config.checks import at_least, require
 from utils.config.faces import FaceSettings
 
+NO_GRADIENTS = "--explain: needs gradients, which onnxruntime does not have; leave out --onnx"
 Inputs = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT...")]
 
 
@@ -66,6 +67,11 @@ class ClipPredictSettings:
         at_least(self, batch_size=1)
         require(len(self.input) > 0, "predict: give an input: a video, an image, a folder of frames, or a camera's number")
         require(self.seconds is None or self.seconds > 0, f"--seconds {self.seconds}: must be positive")
+        require(not (self.onnx and self.explains), NO_GRADIENTS)
+
+    @property
+    def explains(self) -> bool:
+        return self.explain or self.explain_at is not None
 
 
 @dataclass(frozen=True)
@@ -93,3 +99,4 @@ class ReviewPredictSettings:
         at_least(self, batch_size=1)
         require(len(self.input) > 0, "predict: give an input: a table, a text file, or - for standard input")
         require(not (self.explain and self.output_dir is None), "--explain: needs --output-dir")
+        require(not (self.onnx and self.explain), NO_GRADIENTS)

@@ -1,6 +1,6 @@
 """A review with what was read from it: each token coloured by what it speaks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from utils.sheets import Weighed
 
@@ -60,7 +60,7 @@ def read_review(aspects: list[dict], weights: dict[str, list[Weighed]], text: st
         shares = {name: parts[place].mention / scales[name] for name, parts in weights.items()}
         name = max(shares, key=shares.get)
         named = shares[name] >= LEAST
-        marks.append(Mark(part.piece.text, hues[name] if named else 0, name if named else "", min(shares[name], 1.0)))
+        marks += _word(Mark(part.piece.text, hues[name] if named else 0, name if named else "", min(shares[name], 1.0)))
     return ReadReview(marks, found)
 
 
@@ -68,4 +68,12 @@ def _marks(parts: list[Weighed], rated: bool) -> list[Mark]:
     """By the sentiment, or where there is none by the mention."""
     weight = [part.sentiment if rated else part.mention for part in parts]
     scale = max(map(abs, weight)) or 1.0
-    return [Mark(part.piece.text, said=value / scale) for part, value in zip(parts, weight) if part.piece.kind != "special"]
+    return [mark for part, value in zip(parts, weight) if part.piece.kind != "special"
+            for mark in _word(Mark(part.piece.text, said=value / scale))]
+
+
+def _word(mark: Mark) -> list[Mark]:
+    """Without the blank that a token may begin with, which stands before it uncoloured."""
+    word = mark.text.lstrip()
+    blank = mark.text[: len(mark.text) - len(word)]
+    return [Mark(blank)] * bool(blank) + [replace(mark, text=word)] * bool(word)

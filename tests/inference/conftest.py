@@ -1,0 +1,72 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from inference.onnx import FILE, export_clips, export_reviews
+from inference.run import Run, open_run
+from main import main
+from models.classifier import ClipClassifier, learned_classes
+from tests.inference.runs import footage, save_run, write_folder
+from tests.small_reviews import write_recipe
+from utils.structures import Labels
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """A file or folder beside the project."""
+
+    def find(name: str) -> Path:
+        if not (SHARED / name).exists():
+            pytest.skip(f"needs shared/{name} beside the project")
+        return SHARED / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def clip_run(configure, tmp_path_factory) -> Path:
+    """Both streams, no boxes, random weights."""
+    return save_run(configure("--temperature 0.05"), tmp_path_factory.mktemp("clips") / "run")
+
+
+@pytest.fixture(scope="session")
+def clip_onnx(clip_run, tmp_path_factory) -> Path:
+    """The same with model.onnx."""
+    folder = shutil.copytree(clip_run, tmp_path_factory.mktemp("onnx") / "run")
+    network = open_run(folder).network
+    export_clips(ClipClassifier(network, learned_classes(network)), 32, folder / FILE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def three_seconds(tmp_path_factory) -> Path:
+    """A folder of 75 frames."""
+    return write_folder(tmp_path_factory.mktemp("footage") / "three", footage(75))
+
+
+@pytest.fixture(scope="session")
+def review_run(tmp_path_factory) -> Path:
+    """Trained until it finds aspects in its own reviews."""
+    root = tmp_path_factory.mktemp("reviews")
+    assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "60", "--pooling",
+                 "mean", "--lr-encoder", "3e-3", "--batch-size", "8", "--warmup-epochs", "5"]) == 0
+    return root / "run"
+
+
+@pytest.fixture(scope="session")
+def review_onnx(review_run, tmp_path_factory) -> Path:
+    """The same with model.onnx."""
+    folder = shutil.copytree(review_run, tmp_path_factory.mktemp("onnx") / "run")
+    run = open_run(folder)
+    export_reviews(run.network, run.config.data.max_tokens, folder / FILE)
+    return folder
+
+
+@pytest.fixture
+def relabelled(clip_run):
+    """The clip run, but with classes of other names."""
+    run = open_run(clip_run)
+    return lambda names: Run(run.folder, run.config, Labels(names))
