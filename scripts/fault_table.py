@@ -1,7 +1,7 @@
 """The table of faults, as Markdown: each is put into a sound recipe and trained with, as the tests do.
 
     python -m scripts.fault_table                    print the table
-    python -m scripts.fault_table --write README.md  put it between the file's markers
+    python -m scripts.fault_table --write docs/FAULTS.md  put it between the file's markers
 """
 
 import argparse

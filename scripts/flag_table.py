@@ -1,7 +1,7 @@
-"""Every flag of `main.py train`, as Markdown, from the settings' own docstrings.
+"""Every flag of main.py's commands, as Markdown, from the settings' own docstrings.
 
-    python -m scripts.flag_table                    print the tables
-    python -m scripts.flag_table --write README.md  put them between the file's markers
+    python -m scripts.flag_table                        print the tables
+    python -m scripts.flag_table --write docs/FLAGS.md  put them between the file's markers
 """
 
 import argparse
@@ -11,22 +11,42 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from utils.config import CONFIGS, ClipDataConfig, ClipModelConfig, DataConfig, TrainConfig, flag
+import tyro
+
+from commands.export import ExportSettings
+from commands.faces import FacesSettings
+from commands.serve import ServeSettings
+from utils.config import (
+    CONFIGS,
+    ClipDataConfig,
+    ClipModelConfig,
+    ClipPredictSettings,
+    DataConfig,
+    FaceSettings,
+    ReviewPredictSettings,
+    TrainConfig,
+    WindowSettings,
+    flag,
+)
 from utils.errors import UserError
 from utils.markers import insert
 
 START, END = "<!-- flags -->", "<!-- /flags -->"
 SHARED = {"Data: all tasks": DataConfig, "Loop: all tasks": TrainConfig,
           "Clips: data": ClipDataConfig, "Clips: model": ClipModelConfig}
+COMMANDS = {"predict, clips": ClipPredictSettings, "predict, reviews": ReviewPredictSettings, "faces": FacesSettings,
+            "serve": ServeSettings, "export": ExportSettings, "predict and serve: windows": WindowSettings,
+            "faces, predict and serve: faces": FaceSettings}
 TITLES = {"video": "Video", "text": "Text", "simclr": "SimCLR"}
 NAMES = {"loss": "objective", "train": "training"}  # of a Config's sections; others are called as they are
 
 
 def flag_table() -> str:
-    """One table per section: first what tasks share, then each task's own flags."""
+    """One table per section: first what tasks share, then each task's own flags, then those of other commands."""
     tables = [_section(heading, section) for heading, section in SHARED.items()]
     tables += [_section(f"{TITLES[task]}: {NAMES.get(name, name)}", section)
                for task, config in CONFIGS.items() for name, section in config.sections().items()]
+    tables += [_section(heading, section) for heading, section in COMMANDS.items()]
     return "\n\n".join(tables) + "\n"
 
 
@@ -35,7 +55,13 @@ def own_fields(section: type) -> list[dataclasses.Field]:
     common = {field.name: field.default for base in section.__bases__ if dataclasses.is_dataclass(base)
               for field in dataclasses.fields(base)}
     return [field for field in dataclasses.fields(section)
-            if field.name not in common or field.default != common[field.name]]
+            if (field.name not in common or field.default != common[field.name]) and not _stands_apart(field)]
+
+
+def _stands_apart(field: dataclasses.Field) -> bool:
+    """A dataclass within, which has a table of its own, or what is given without a flag."""
+    return dataclasses.is_dataclass(field.default_factory) or tyro.conf.Positional in getattr(
+        field.type, "__metadata__", ())
 
 
 def meanings(section: type) -> dict[str, str]:
