@@ -18,8 +18,9 @@ class ClipClassifier(nn.Module):
 
     def __init__(self, recogniser: VideoRecogniser, text: Tensor):
         super().__init__()
-        self.recogniser = recogniser.eval()
+        self.recogniser = recogniser
         self.register_buffer("text", text)
+        self.eval()  # itself too: who puts a network back into the mode that it was in would let it learn
 
     def forward(self, batch: Batch) -> Output:
         video = self.recogniser.features(batch.face, batch.context)  # (B, D)
