@@ -1,14 +1,16 @@
 """What each token of a review adds to an answer: integrated gradients (Sundararajan et al., 2017, arXiv 1703.01365)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from models.aspects import ReviewReader
 from utils.structures import Output
 
-STEPS = 64  # points of the path
+STEPS, AT_ONCE = 64, 16  # points of the path; of which so many are read at a time
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,17 @@ def token_weights(reader: ReviewReader, tokens: Tensor, padding: int, aspect: in
     hidden[0], hidden[-1] = tokens[0], tokens[-1]
     with torch.no_grad():
         start, end = reader.encoder.get_input_embeddings()(torch.stack([hidden, tokens]))  # (L, D) each
+        mentions = reader.read(end[None]).mention is not None
 
-    def sums(output: Output) -> list[Tensor]:
-        logits = output.logits[:, aspect]  # (N, S)
-        score = [(logits[:, sentiment] - logits.mean(dim=-1)).sum()]
-        return score if output.mention is None else [*score, output.mention[:, aspect].sum()]
+    def weights_of(score: Callable[[Output], Tensor]) -> Tensor:
+        gradients = IntegratedGradients(lambda embedded: score(reader.read(embedded)))
+        found = gradients.attribute(end[None], start[None], n_steps=STEPS, method="riemann_middle",
+                                    internal_batch_size=AT_ONCE)  # (1, L, D)
+        return found[0].sum(dim=-1).detach().cpu()
 
-    shares = (torch.arange(STEPS, device=tokens.device) + 0.5) / STEPS  # midpoints
-    totals = None
-    for share in shares.split(16):
-        with torch.enable_grad():
-            embedded = (start + share[:, None, None] * (end - start)).requires_grad_()  # (N, L, D)
-            found = sums(reader.read(embedded))
-        gradients = [torch.autograd.grad(score, embedded, retain_graph=True)[0].sum(dim=0) for score in found]
-        totals = gradients if totals is None else [a + b for a, b in zip(totals, gradients)]
-    weights = [((end - start) * total / STEPS).sum(dim=-1).cpu() for total in totals]  # (L,) each
-    return TokenWeights(weights[1] if len(weights) > 1 else None, weights[0])
+    def of_sentiment(output: Output) -> Tensor:
+        logits = output.logits[:, aspect].float()  # (N, S)
+        return logits[:, sentiment] - logits.mean(dim=-1)
+
+    mention = weights_of(lambda output: output.mention[:, aspect].float()) if mentions else None
+    return TokenWeights(mention, weights_of(of_sentiment))
