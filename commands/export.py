@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from inference.hub import PublishedRun
 from inference.onnx import FILE, OnnxNetwork, export_clips, export_reviews
@@ -13,7 +14,7 @@ from models.classifier import ClipClassifier, learned_classes
 from utils.config import TextConfig
 from utils.errors import UserError, first_line
 from utils.recipe import parse_flags
-from utils.structures import Batch
+from utils.structures import Batch, Output
 
 TOLERANCE = 1e-4  # of logits, between PyTorch and onnxruntime
 TRIED = ((1, 1), (2, 3), (5, 8))  # batch, and frames or tens of tokens, of the inputs that are compared
@@ -36,18 +37,20 @@ class ExportSettings:
 def export(run_dir: str, words: list[str]) -> None:
     """
     Raises:
-        UserError: no such run; the ONNX file does not compute what PyTorch does; the upload failed.
+        UserError: no such run; no folder to write to; the ONNX file does not compute what PyTorch does; the upload
+            failed.
     """
     settings = parse_flags(ExportSettings, words, f"main.py export {run_dir}", "export")
     run = open_run(Path(run_dir))
     if settings.format == "onnx":
         if settings.push_to_hub:
             raise UserError("--push-to-hub: uploads what --format safetensors writes")
-        folder = settings.output_dir or run.folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _made(settings.output_dir or run.folder)
         print(f"{folder / FILE}: differs from PyTorch by {export_onnx(run, folder):.1e} at most, on fresh inputs")
         return
-    folder, published = settings.output_dir or run.folder / "export", PublishedRun(run)
+    folder, published = _made(settings.output_dir or run.folder / "export"), PublishedRun(run)
+    if folder.samefile(run.folder):
+        raise UserError(f"--output-dir {folder}: is the run itself, whose settings would lose their paths; give another")
     (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
     published.save_pretrained(folder)
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
@@ -56,6 +59,14 @@ def export(run_dir: str, words: list[str]) -> None:
             print(published.push_to_hub(settings.push_to_hub, private=settings.private))
         except Exception as error:  # the hub's and the network's are of many kinds; all mean the same to the user
             raise UserError(f"--push-to-hub {settings.push_to_hub}: {first_line(error)[:160]}") from None
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output-dir {folder}: cannot be made: {error.strerror}") from None
+    return folder
 
 
 def export_onnx(run: Run, folder: Path) -> float:
@@ -74,8 +85,8 @@ def export_onnx(run: Run, folder: Path) -> float:
         tried = [_clips(run, batch, frames) for batch, frames in TRIED]
     written = OnnxNetwork(folder)
     with torch.no_grad():
-        difference = max(_difference(network(batch), written(batch)) for batch in tried)
-    if not difference <= TOLERANCE:
+        difference = float(torch.stack([_difference(network(batch), written(batch)) for batch in tried]).max())
+    if not difference <= TOLERANCE:  # NaN is no small difference
         (folder / FILE).unlink()
         raise UserError(f"export: the ONNX file differs from PyTorch by {difference:.1e}, more than {TOLERANCE:g}")
     return difference
@@ -93,6 +104,7 @@ def _reviews(run: Run, batch: int, length: int) -> Batch:
     return Batch(torch.zeros(batch), [""] * batch, tokens=tokens, mask=mask)
 
 
-def _difference(ours, theirs) -> float:
+def _difference(ours: Output, theirs: Output) -> Tensor:
+    """The largest, of a NaN NaN."""
     pairs = [(ours.logits, theirs.logits)] + ([(ours.mention, theirs.mention)] if ours.mention is not None else [])
-    return max(float((a - b).abs().max()) for a, b in pairs)
+    return torch.stack([(a - b).abs().max() for a, b in pairs]).max()

@@ -1,7 +1,9 @@
 """`main.py predict` with a run on reviews."""
 
 import json
+import os
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,18 +21,23 @@ from utils.report.frame import render
 from utils.report.tokens import read_review
 
 SHOWN = 50  # reviews on the page of explanations
+TABLES = (".csv", ".tsv", ".txt")
+QUOTED = "\0"  # stands for all reviews on the command line; no file has that name
 
 
 def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
     """Aspects and sentiments of reviews, to the screen, or to a file for each input in --output-dir."""
-    stems = ["stdin" if name == "-" else Path(name).stem for name in settings.input]
-    names = [name for name in settings.input if name != "-"]
+    quoted = [name for name in settings.input if is_review(name)]
+    names = [name for name in settings.input if name not in quoted] + [QUOTED] * bool(quoted)
+    stems = [{"-": "stdin", QUOTED: "quoted"}.get(name, Path(name).stem) for name in names]
     suffix, folder = FORMATS[settings.format].suffix, settings.output_dir
     beside = [".why.jsonl", ".why.html"] if settings.explain else []
-    files = output_files(names, folder, stems, suffix, beside) if folder else [None] * len(stems)
+    given = [name for name in names if name not in ("-", QUOTED)]
+    files = output_files(given, folder, stems, suffix, beside) if folder else [None] * len(stems)
     reader = ReviewPredictor(run, settings.device, settings.onnx)
-    for name, path in zip(settings.input, files):
-        rows = stream_rows(sys.stdin.buffer if name == "-" else Path(name), settings.text_column)
+    for name, path in zip(names, files):
+        rows = (enumerate(map(one_line, quoted), 1) if name == QUOTED else
+                stream_rows(sys.stdin.buffer if name == "-" else Path(name), settings.text_column))
         found = reader.read(tqdm(rows, unit=" reviews", disable=path is None), settings.batch_size)
         if path is None:
             write(reader, found, sys.stdout, settings.format)
@@ -42,6 +49,16 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
             write(reader, found, file, settings.format)
         print(path, file=sys.stderr)
     return 0
+
+
+def is_review(name: str) -> bool:
+    """Whether an input is a review itself: words, and not the name of a file."""
+    return " " in name.strip() and not os.path.exists(name) and Path(name).suffix.lower() not in TABLES
+
+
+def one_line(text: str) -> str:
+    """As a review in a file comes."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def write(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict], str]], file: TextIO, style: str) -> None:

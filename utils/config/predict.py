@@ -79,7 +79,7 @@ class ReviewPredictSettings:
     """Reads reviews with a run that was trained on reviews."""
 
     input: Inputs
-    """A .csv or .tsv table, a .txt with a review a line, or - for standard input, a review a line."""
+    """A .csv or .tsv table, a .txt with a review a line, - for standard input, or a review itself, in quotes."""
     format: Literal["jsonl", "csv"] = "jsonl"
     """JSON lines, or a table."""
     output_dir: Path | None = None
