@@ -50,7 +50,8 @@ def export(run_dir: str, words: list[str]) -> None:
         return
     folder, published = _made(settings.output_dir or run.folder / "export"), PublishedRun(run)
     if folder.samefile(run.folder):
-        raise UserError(f"--output-dir {folder}: is the run itself, whose settings would lose their paths; give another")
+        raise UserError(f"--output-dir {folder}: is the run itself, whose settings would lose their paths; give "
+                        "another")
     (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
     published.save_pretrained(folder)
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

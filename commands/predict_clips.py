@@ -77,6 +77,8 @@ def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:
         why_not = ("--faces none" if predictor.windows.faces == "none" else
                    "the run was trained so; --faces find looks for faces")
         print(f"frames are cut at the centre: {why_not}", file=sys.stderr)
+    if predictor.run.config.data.crop_body:
+        print("the context is the whole frame: the run was trained on bodies, and these are not looked for", file=sys.stderr)
     if zero_shot:
         print(f"zero-shot: {', '.join(predictor.classes)} were never trained on, and nothing tells how right the answers "
               "are", file=sys.stderr)

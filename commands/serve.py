@@ -53,6 +53,7 @@ def serve(run: str, words: list[str]) -> None:
     """
     settings = parse_flags(ServeSettings, words, f"main.py serve {run}", "serve")
     predictors = [opened(folder, settings) for folder in (run, *settings.more)]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the folder goes then, too
     private_folder()  # before Gradio is imported, which would choose one for all users
     from inference.web.page import build_page, style, theme
 
@@ -66,7 +67,6 @@ def serve(run: str, words: list[str]) -> None:
         raise UserError(f"--port {settings.port}: {error}") from None
     print(f"{address}  (this machine only; " + (f"and, shared with whoever has it, {public}" if settings.share else
                                                   "not shared") + "; Ctrl-C ends it)", flush=True)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         page.block_thread()
     finally:

@@ -101,7 +101,8 @@ class Stream:
                 raise ClipError("holds no video")
             if stream.codec_context is None:  # an index that is cut through may not say how it is coded
                 raise ClipError(UNREADABLE)
-            stream.thread_type = "AUTO"
+            # Threads a frame each would lose up to as many frames where the last packet is damaged, and not say so.
+            stream.thread_type = "SLICE"
             if container.duration:
                 self.seconds = container.duration / av.time_base
             step = 1 / float(stream.average_rate or self.frame_rate)

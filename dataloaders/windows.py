@@ -67,8 +67,8 @@ def cut_frames(frames: Iterable[tuple[Moment, Box | None]], config: ClipDataConf
 def slide(shots: Iterable[Shot], length: float, stride: float, config: ClipDataConfig) -> Iterator[Window]:
     """Windows of `length` seconds, one every `stride` seconds.
 
-    The last is shorter, so that every frame is seen; a source that is shorter than a window is one. Places with no frame
-    in them are left out.
+    The last is shorter, so that every frame is seen; a source that is shorter than a window is one. Places with no
+    frame in them are left out.
     """
     held: deque[Shot] = deque()
     number, seen = 0, -1.0  # of the window that is being filled; the time up to which frames were in a window
@@ -81,7 +81,8 @@ def slide(shots: Iterable[Shot], length: float, stride: float, config: ClipDataC
                 held.popleft()
             if not held:  # a source may jump by days
                 number = max(number, math.floor((shot.time - length) / stride) + 1)
-        if shot.time >= number * stride and (not held or shot.time - held[-1].time >= length / MOST_FRAMES):
+        between = stride > length and shot.time < number * stride  # two windows; else a rounded seam would lose it
+        if not between and (not held or shot.time - held[-1].time >= length / MOST_FRAMES):
             held.append(shot)
     if held and held[-1].time > seen:
         yield from _window(number, stride, held, held[-1].time, config)

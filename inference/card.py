@@ -31,7 +31,8 @@ def card_data(run: Run) -> ModelCardData:
     results = [
         EvalResult(task_type=task, dataset_type=config.data.dataset, dataset_name=config.data.dataset,
                    dataset_split=split, metric_type=key, metric_name=name, metric_value=round(scores[key], 4))
-        for split, scores in metrics_of(run).items() for key, name in headline(run).items() if key in scores]
+        for split, scores in metrics_of(run).items() for key, name in headline(run).items()
+        if scores.get(key) is not None]
     return ModelCardData(
         library_name="camxuc", pipeline_tag=task, license="other", license_name="see-below",
         language="vi" if isinstance(config, TextConfig) else None,
@@ -51,6 +52,8 @@ def card_text(run: Run) -> str:
         started += ", with random weights"
     elif not reviews:
         started += f", weights `{Path(config.model.clip_pretrained).name}`"
+    if not reviews and config.model.init_from:
+        started += f", and from there by way of the run `{config.model.init_from.name}`"
     return environment.get_template("model_card.md.j2").render(
         config=config, labels=run.labels, metrics=metrics_of(run), headline=headline(run), reviews=reviews,
         row=lambda scores: " | ".join(percent(scores.get(key)) for key in headline(run)),

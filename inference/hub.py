@@ -1,9 +1,10 @@
 """A run as others can have it: weights, settings and a model card, on the Hugging Face hub or in a folder."""
 
 import json
+import re
 import shutil
 from dataclasses import fields, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from huggingface_hub import ModelCard, PyTorchModelHubMixin, snapshot_download
@@ -17,7 +18,8 @@ from models import save_run_model
 from utils.config import Config, TextConfig
 from utils.recipe import save_config
 
-PRIVATE = ("root_dir", "output_dir", "init_from", "unlabelled", "resume")  # of no use without the machine's files
+PRIVATE = ("root_dir", "output_dir", "unlabelled", "resume")  # of no use without the machine's files
+NAMED = {"clip_pretrained": r"[\w-][\w.-]*", "encoder": r"[\w-][\w.-]*(/[\w.-]+)?"}  # or the path of what lies here
 FILES = ["config.json", "config.yaml", "model.safetensors", "README.md", "tokenizer/*"]
 
 
@@ -31,6 +33,7 @@ class PublishedRun(nn.Module, PyTorchModelHubMixin, library_name="camxuc"):
     def __init__(self, run: Run):
         super().__init__()
         self.run, self.network = run, run.network
+        self.eval()
 
     def forward(self, batch) -> Any:
         return self.network(batch)
@@ -61,7 +64,8 @@ class PublishedRun(nn.Module, PyTorchModelHubMixin, library_name="camxuc"):
         return cls(open_run(folder), **settings)
 
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
-        return ModelCard(f"---\n{card_data(self.run).to_yaml()}\n---\n\n{card_text(self.run)}")
+        run = replace(self.run, config=without_paths(self.run.config))
+        return ModelCard(f"---\n{card_data(run).to_yaml()}\n---\n\n{card_text(run)}")
 
 
 def without_paths(config: Config) -> Config:
@@ -69,9 +73,8 @@ def without_paths(config: Config) -> Config:
     def told(name: str, value):
         if name in PRIVATE:
             return "" if name == "resume" else None
-        path = isinstance(value, Path) or (isinstance(value, str) and (Path(value).is_absolute() or
-                                                                       (value and Path(value).exists())))
-        return type(value)(Path(value).name) if path else value
+        named = name in NAMED and (not re.fullmatch(NAMED[name], value) or Path(value).exists())
+        return type(value)(PureWindowsPath(value).name) if named or isinstance(value, Path) else value  # of any system
 
     parts = {section: getattr(config, section) for section in config.sections()}
     return replace(config, **{section: replace(part, **{of.name: told(of.name, getattr(part, of.name))

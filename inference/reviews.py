@@ -84,5 +84,5 @@ def _weighed(parts: list[Piece], weights, rated: bool) -> list[Weighed]:
     none = torch.zeros_like(weights.sentiment)
     mention = iter((none if weights.mention is None else weights.mention).tolist())
     sentiment = iter((weights.sentiment if rated else none).tolist())
-    return [Weighed(part, 0.0, 0.0) if part.kind in ("gap",) else Weighed(part, next(mention), next(sentiment))
+    return [Weighed(part, 0.0, 0.0) if part.kind in ("gap", "cut") else Weighed(part, next(mention), next(sentiment))
             for part in parts]

@@ -105,7 +105,9 @@ class ReviewReader(nn.Module):
 
     def about(self) -> dict:
         """What is needed to build the network around saved weights."""
-        return {"encoder": self.encoder.config.to_dict()}
+        settings = self.encoder.config.to_dict()
+        settings.pop("_name_or_path", None)  # a folder of the machine that it was trained on
+        return {"encoder": settings}
 
     def after_step(self) -> None:
         """Nothing follows the weights."""

@@ -12,7 +12,8 @@ from utils.config import FaceSettings
 __all__ = ["DETECTORS", "Detector", "find_faces"]
 
 
-def find_faces(moments: Iterable[Moment], detector: Detector, settings: FaceSettings) -> Iterator[tuple[Moment, Box | None]]:
+def find_faces(moments: Iterable[Moment], detector: Detector,
+               settings: FaceSettings) -> Iterator[tuple[Moment, Box | None]]:
     """Each frame with the box of the face that is meant, in the frame's own pixels, or None."""
     picker = Picker(settings.pick, max(settings.gap, settings.every))
 

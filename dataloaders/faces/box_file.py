@@ -1,4 +1,4 @@
-"""A box file in the making: each clip's faces are kept as soon as they are found, so that a broken-off search goes on."""
+"""A box file in the making: each clip's faces are kept as soon as they are found, so a broken-off search goes on."""
 
 import json
 import os
@@ -15,19 +15,37 @@ class BoxFile:
     """`path` will be the box file that training reads; beside it a file of JSON lines keeps what was found.
 
     Raises:
-        UserError: the lines were made with other settings, or are none of ours; `path` is there without them.
+        UserError: the lines were made with other settings, or are none of ours; `path` is there without them, or would
+            have the name of another file of the search.
     """
 
     def __init__(self, path: Path, settings: FaceSettings):
+        if path.suffix != ".json":
+            raise UserError(f"{path}: the name of a box file must end in .json; give such an --output")
         self.path, self.lines = path, path.with_suffix(".jsonl")
-        self._head = {"faces": {name: str(value) for name, value in asdict(settings).items()
-                                if name != "detector_model"}}
+        self._settings = {name: str(value) for name, value in asdict(settings).items() if name != "detector_model"}
+        self._head = json.dumps({"faces": self._settings}) + "\n"
         if self.lines.is_file():
+            self._check_head()
             self._drop_broken_end()
-            self._check_settings()
         elif path.exists():
-            raise UserError(f"{path}: there already, and not begun by `faces` ({self.lines.name} is not beside it); give "
-                            "another --output")
+            raise UserError(f"{path}: there already, and not begun by `faces` ({self.lines.name} is not beside it); "
+                            "give another --output")
+
+    def _check_head(self) -> None:
+        """Before anything is changed: the lines may be somebody's own."""
+        with self.lines.open("rb") as file:
+            first = file.readline(10_000)
+        if self._head.encode().startswith(first):  # of a search that was killed while it wrote this line, a part
+            return
+        try:
+            begun = json.loads(first)["faces"].items()
+        except (ValueError, TypeError, LookupError, AttributeError):
+            raise UserError(f"{self.lines}: not a file of `faces`; give another --output") from None
+        if changed := [f"--{name.replace('_', '-')} {value}" for name, value in begun
+                       if self._settings.get(name) != value]:
+            raise UserError(f"{self.lines}: begun with other settings ({', '.join(changed)}); give these, or another "
+                            "--output")
 
     def _drop_broken_end(self) -> None:
         """A last line without an end was being written when the search was killed."""
@@ -37,21 +55,6 @@ class BoxFile:
             while place and (file.seek(place - 1), file.read(1))[1] != b"\n":
                 place -= 1
             file.truncate(place)
-
-    def _check_settings(self) -> None:
-        with self.lines.open(encoding="utf-8") as file:
-            try:
-                head = json.loads(file.readline() or "{}")
-            except ValueError:
-                head = None
-        if head == {}:  # killed before its first line stood
-            self.lines.unlink()
-        elif not isinstance(head, dict) or "faces" not in head:
-            raise UserError(f"{self.lines}: not a file of `faces`; give another --output")
-        elif changed := [f"--{name.replace('_', '-')} {value}" for name, value in head["faces"].items()
-                         if self._head["faces"].get(name) != value]:
-            raise UserError(f"{self.lines}: begun with other settings ({', '.join(changed)}); give these, or another "
-                            "--output")
 
     def __iter__(self) -> Iterator[ClipFaces]:
         """What has been found so far."""
@@ -73,11 +76,10 @@ class BoxFile:
             UserError: the folder cannot be written to, or the disk is full.
         """
         try:
-            begun = self.lines.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lines.open("a", encoding="utf-8") as file:
-                if not begun:
-                    file.write(json.dumps(self._head) + "\n")
+                if not file.tell():
+                    file.write(self._head)
                 for of_clip in found:
                     file.write(json.dumps(of_clip.as_dict(), ensure_ascii=False) + "\n")
                     file.flush()

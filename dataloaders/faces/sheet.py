@@ -53,7 +53,8 @@ def _framed(of_clip: ClipFaces, path: Path) -> Framed:
     def evenly(count: int) -> list[int]:
         return np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int).tolist()
 
-    note = f"{len(of_clip.boxes)} of {of_clip.frames} frames" + (f", up to {of_clip.most} faces" if of_clip.most > 1 else "")
+    several = f", up to {of_clip.most} faces" if of_clip.most > 1 else ""
+    note = f"{len(of_clip.boxes)} of {of_clip.frames} frames{several}"
     try:
         frames = read_clip(path, evenly)
     except ClipError as error:

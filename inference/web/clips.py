@@ -106,6 +106,7 @@ def clips_tab(predictor: ClipPredictor, environment: Environment, most_minutes: 
         chosen = min(found.moments, key=lambda answer: abs(answer.time - at))
         return environment.get_template("moment.html.j2").render(
             answer=chosen, frames=columns(predictor.explained(chosen)), face_box=FACE_BOX, clock=clock,
+            finds=found.finds_faces,
             picture=data_uri(chosen.seen.picture, PICTURE), face=data_uri(why.middle_face(chosen), PICTURE))
 
     read.click(answer, [video, last], [last, player, timeline, moment, shown], concurrency_limit=1, api_visibility="private",

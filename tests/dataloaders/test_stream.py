@@ -1,3 +1,4 @@
+import gc
 import os
 import weakref
 from fractions import Fraction
@@ -21,11 +22,17 @@ UNREADABLE = "not a video, or no frame can be decoded"
 MILLISECONDS = Fraction(1, 1000)
 
 
-def recording(path, times=tuple(range(0, 1600, 40)), codec="libx264", picture=frame, turned=0.0) -> Path:
+def tinted(number):
+    """A frame whose colours tell BGR from RGB."""
+    return (frame(number) * [0.5, 1, 0.9]).astype(np.uint8)
+
+
+def recording(path, times=tuple(range(0, 1600, 40)), codec="libx264", picture=tinted, turned=0.0, rate=25,
+              **options) -> Path:
     """A video whose frames are shown at these milliseconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        track = container.add_stream(codec, rate=25)
+    with av.open(str(path), "w", options=options) as container:
+        track = container.add_stream(codec, rate=rate)
         track.height, track.width = picture(0).shape[:2]
         track.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         track.codec_context.time_base = MILLISECONDS
@@ -128,6 +135,23 @@ def test_uneven_frames_have_their_own_times_from_0_on(tmp_path, name):
     assert numbers_of(moment.pixels for moment in moments) == [moment.number for moment in moments] == list(range(5))
 
 
+@pytest.mark.parametrize("name", ["slides.mp4", "slides.mkv"])
+def test_slides_that_stand_for_seconds(tmp_path, name):
+    moments, source = read(recording(tmp_path / name, [0, 2000, 4000], rate=Fraction(1, 2)))
+    assert times_of(moments) == [0, 2, 4] and source.notes == [] and source.seconds == 6
+
+
+def test_a_last_frame_that_stands_for_seconds_is_no_early_end(tmp_path):
+    with (av.open(str(recording(tmp_path / "film.mp4", range(0, 400, 40), "mpeg4"))) as film,
+          av.open(str(tmp_path / "held.mp4"), "w") as held):
+        track = held.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(packet for packet in film.demux(video=0) if packet.size):
+            packet.stream, packet.duration = track, packet.duration * (60 if number == 9 else 1)
+            held.mux(packet)
+    moments, source = read(tmp_path / "held.mp4")
+    assert len(moments) == 10 and source.seconds == pytest.approx(0.36 + 2.4) and source.notes == []
+
+
 def test_times_that_begin_anew_go_on_by_a_frame(tmp_path):
     once = recording(tmp_path / "once.ts", range(0, 400, 40)).read_bytes()
     (tmp_path / "twice.ts").write_bytes(once + once)
@@ -170,7 +194,7 @@ NO_VIDEO = {
                      UNREADABLE),
     "folder": (lambda path: write_image(path / ".hidden.png", frame(1)), "the folder holds no image"),
     "text.png": (lambda path: path.write_text("not an image"), "text.png: cannot be decoded"),
-    "other": (lambda path: (folder_of(path, [1, 2]) / "frame_0.png").write_text("no"), "frame_0.png: cannot be decoded")}
+    "other": (lambda path: (folder_of(path, [1, 2]) / "frame_0.png").write_text("x"), "frame_0.png: cannot be decoded")}
 
 
 @pytest.mark.parametrize("name", NO_VIDEO, ids=lambda name: name[:12])
@@ -203,6 +227,20 @@ def test_a_film_cut_off_gives_the_frames_that_are_left_and_a_note(tmp_path, name
     assert len(moments) in (kept, kept + 1) and note in source.notes  # some decoders show the part
     assert numbers_of(moment.pixels for moment in moments[:kept]) == list(range(kept))
     assert times_of(moments) == pytest.approx([0.04 * step for step in range(len(moments))], abs=0.001)
+
+
+def test_a_film_whose_index_stands_first_is_read_up_to_where_it_was_cut(tmp_path):
+    content = (path := recording(tmp_path / "film.mp4", codec="mjpeg", movflags="faststart")).read_bytes()
+    path.write_bytes(content[: packets(path)[25][0]])
+    moments, source = read(path)
+    assert numbers_of(moment.pixels for moment in moments) == list(range(25)) and CUT in source.notes
+
+
+def test_frames_held_back_by_the_decoder_come_although_the_container_breaks_off(tmp_path):
+    offset, size = packets(path := recording(tmp_path / "film.nut"))[-1]
+    path.write_bytes(path.read_bytes()[: offset + size + 5])  # in the header of what follows
+    moments, source = read(path)
+    assert numbers_of(moment.pixels for moment in moments) == list(range(40)) and source.notes == ["breaks off"]
 
 
 def test_a_damaged_frame_is_left_out_and_counted(tmp_path):
@@ -240,11 +278,14 @@ def test_frames_over_the_bound_are_refused(tmp_path, monkeypatch, make):
 
 
 def large(number):
-    return cv2.resize(frame(number), (3840, 2160), interpolation=cv2.INTER_NEAREST)
+    """In 4K, with columns of single pixels in its lower half, which only averaging makes one grey."""
+    pixels = cv2.resize(frame(number), (3840, 2160), interpolation=cv2.INTER_NEAREST)
+    pixels[1200:, ::2] = 200
+    return pixels
 
 
 LARGE = {
-    "film.mp4": lambda path: recording(path, [0, 40], "mpeg4", large),
+    "film.avi": lambda path: recording(path, [0, 40], "rawvideo", large),
     "turned.mp4": lambda path: recording(path, [0, 40], "mpeg4", large, turned=90.0),
     "image.png": lambda path: write_image(path, large(0)),
     "folder": lambda path: write_image(path / "0.png", large(0)).parent}
@@ -259,7 +300,7 @@ def test_frames_of_4k_are_halved_and_say_so(tmp_path, name):
     assert max(halved.shape) == LONGEST_SIDE and {moment.scale for moment in moments} == {2.0}
     assert moments[-1].pixels.shape == halved.shape
     off = np.abs(moments[-1].pixels.astype(int) - halved)
-    assert off.mean() < 1 and (off > 12).mean() < 0.01  # FFmpeg halves the colours beforehand
+    assert off.mean() < 2 and (off > 12).mean() < 0.02  # FFmpeg halves the colours beforehand
 
 
 @pytest.mark.parametrize("width, height, shape, scale", [(1920, 1080, (1080, 1920), 1.0), (2400, 16, (13, 1920), 1.25)])
@@ -275,14 +316,17 @@ def test_other_sizes(tmp_path, width, height, shape, scale):
 
 def test_frames_are_read_one_by_one_and_not_kept(tmp_path):
     path = write_video(tmp_path / "long.avi", 1500)
-    moments, alive, far = iter(Stream(path)), [], []
+    moments, alive, far, decoded = iter(Stream(path)), [], [], []
     for moment in moments:
         alive.append(weakref.ref(moment.pixels))
         far += [int(line.split()[1]) for file in os.listdir("/proc/self/fd") if is_open(file, path)
                 for line in Path(f"/proc/self/fdinfo/{file}").read_text().splitlines() if line.startswith("pos:")]
         assert sum(pixels() is not None for pixels in alive[-50:]) == 1
+        if moment.number % 100 == 0:
+            decoded.append(sum(type(kept) is av.VideoFrame for kept in gc.get_objects()))
         if moment.number == 200:
             break
+    assert decoded[2] <= decoded[1] + 20
     assert len(far) == 201 and far[0] < 0.1 * path.stat().st_size and far[-1] < 0.25 * path.stat().st_size
     moments.close()
     assert not any(is_open(file, path) for file in os.listdir("/proc/self/fd"))
@@ -312,7 +356,7 @@ def test_a_stream_can_be_iterated_over_again(tmp_path):
 
 
 def test_a_camera_is_read_until_it_gives_no_more(tmp_path, monkeypatch):
-    file, cameras = write_video(tmp_path / "seen.avi", 5), []
+    file, cameras = recording(tmp_path / "seen.mp4", range(0, 200, 40)), []
 
     def camera(index):
         cameras.append((index, opened := capture(str(file))))

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from dataloaders.crops import CENTRE_CROP
 from dataloaders.datasets import CAER
+from inference.clips import Answer, Seen
 from models import build_model, save_run_model
 from utils.config import VideoConfig
 from utils.recipe import save_config
-from utils.structures import Labels
+from utils.structures import Batch, Labels
 
 TICK = Fraction(1, 1000)  # seconds
 
@@ -66,3 +68,21 @@ def write_video(path: Path, frames: list[np.ndarray], milliseconds: list[int] | 
             container.mux(video.encode(picture))
         container.mux(video.encode())
     return path
+
+
+class Bomb:
+    """What is executed where it is unpickled."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def answer(start: float, end: float, probabilities: dict[str, float] | None = None, picture: np.ndarray | None = None,
+           batch: Batch | None = None) -> Answer:
+    middle = (start + end) / 2
+    picture = np.zeros((12, 16, 3), np.uint8) if picture is None else picture
+    return Answer(start, end, probabilities or {"happy": 0.75, "sad": 0.25}, round(25 * middle), middle, None, CENTRE_CROP,
+                  0.0, Seen(picture, batch))

@@ -90,10 +90,10 @@ def test_patience_goes_by_the_numbers_of_the_frames():
     assert picked("track", [[SMALL], [LARGE], [LARGE]], patience=3, numbers=[0, 3, 6]) == [SMALL, None, LARGE]
 
 
-@pytest.mark.parametrize("shift, same", [(8, True), (9, False)])  # IoU 2/18 and 1/19
+@pytest.mark.parametrize("shift, same", [(90, True), (91, False)])  # IoU 20/200 and 19/201
 def test_a_tenth_of_overlap_is_the_same_face(shift, same):
-    beside = (10 + shift, 10, 20 + shift, 20)
-    assert picked("track", [[SMALL], [beside]]) == [SMALL, beside if same else None]
+    wide, beside = (0, 0, 110, 10), (shift, 0, 110 + shift, 10)
+    assert picked("track", [[wide], [beside]]) == [wide, beside if same else None]
 
 
 def test_the_setting_names_every_choice():
