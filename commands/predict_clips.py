@@ -43,6 +43,8 @@ def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
         except ClipError as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             failed = True
+        except OSError as error:  # what is wrong with the input is a ClipError
+            raise UserError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
     return 2 if failed else 0
 
 

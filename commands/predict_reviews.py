@@ -17,6 +17,7 @@ from inference.reviews import ReviewPredictor
 from inference.run import Run
 from utils.answers import FORMATS
 from utils.config import ReviewPredictSettings
+from utils.errors import UserError
 from utils.report.frame import render
 from utils.report.tokens import read_review
 
@@ -35,6 +36,8 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
     given = [name for name in names if name not in ("-", QUOTED)]
     files = output_files(given, folder, stems, suffix, beside) if folder else [None] * len(stems)
     reader = ReviewPredictor(run, settings.device, settings.onnx)
+    if folder:
+        make_folder(folder)
     for name, path in zip(names, files):
         rows = (enumerate(map(one_line, quoted), 1) if name == QUOTED else
                 stream_rows(sys.stdin.buffer if name == "-" else Path(name), settings.text_column))
@@ -42,11 +45,13 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
         if path is None:
             write(reader, found, sys.stdout, settings.format)
             continue
-        make_folder(folder)
         if settings.explain:
             found = explained(reader, found, path)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            write(reader, found, file, settings.format)
+        try:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                write(reader, found, file, settings.format)
+        except OSError as error:
+            raise UserError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
         print(path, file=sys.stderr)
     return 0
 

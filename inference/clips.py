@@ -169,7 +169,7 @@ class ClipPredictor:
             for place, (window, row) in enumerate(zip(of_batch, self._probabilities(batch))):
                 middle = window.middle
                 yield Answer(window.start, window.end, dict(zip(self.classes, row.tolist())), middle.number, middle.time,
-                             middle.box, middle.step, window.boxes, Seen(middle.picture, batch.row(0)))
+                             middle.box, middle.step, window.boxes, Seen(middle.picture, batch.row(place)))
 
     def _with_boxes(self, frames: Iterable[Moment]) -> Iterator[tuple[Moment, Box | None]]:
         if not self.finds_faces:

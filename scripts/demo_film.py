@@ -11,16 +11,26 @@ from pathlib import Path
 import av
 
 from dataloaders.stream import Stream
+from utils.errors import UserError
 
 FRAMES_PER_SECOND = 15  # of the demo's videos
 SIDE = 4  # times the width and height of the clips
 
 
 def clips_of(root: Path, person: int) -> list[Path]:
-    """The test clips of one person, counted from 0, in the order of their classes."""
-    with (root / "identities.csv").open(newline="") as file:
+    """The test clips of one person, counted from 0, in the order of their classes.
+
+    Raises:
+        UserError: no demo data, or fewer people.
+    """
+    table = root / "identities.csv"
+    if not table.is_file():
+        raise UserError(f"{root}: no demo data; `bash train.sh` makes it")
+    with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     people = sorted({row["identity"] for row in rows})
+    if not 0 <= person < len(people):
+        raise UserError(f"--person {person}: must be from 0 to {len(people) - 1}")
     return [root / row["clip"] for row in rows if row["identity"] == people[person]]
 
 
@@ -43,7 +53,10 @@ def main() -> None:
     parser.add_argument("film", type=Path, help="the file to write, an .mp4")
     parser.add_argument("--person", type=int, default=0, help="which of the people of the test split")
     args = parser.parse_args()
-    join(clips_of(args.root, args.person), args.film)
+    try:
+        join(clips_of(args.root, args.person), args.film)
+    except UserError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class YuNet:
     """
 
     def __init__(self, settings: FaceSettings):
-        path = settings.detector_model or _fetched()
+        path = Path(settings.detector_model or _fetched())  # a notebook may give a str
         if not path.is_file():
             raise UserError(f"--detector-model {path}: no such file")
         try:

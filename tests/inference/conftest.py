@@ -4,13 +4,9 @@ from pathlib import Path
 import pytest
 
 from inference.onnx import FILE, export_clips, export_reviews
-from inference.run import Run, open_run
-from main import main
+from inference.run import open_run
 from models.classifier import ClipClassifier, learned_classes
-from models.text_encoder import TINY
-from tests.inference.runs import footage, save_run, write_folder
-from tests.small_reviews import write_recipe
-from utils.structures import Labels
+from tests.inference.runs import footage, save_run, train_reviews, write_folder
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -50,13 +46,8 @@ def three_seconds(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def review_run(tmp_path_factory) -> Path:
-    """One layer, trained until it finds aspects in its own reviews."""
-    root = tmp_path_factory.mktemp("reviews")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TINY, "num_hidden_layers", 1)
-        assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "60", "--pooling",
-                     "mean", "--lr-encoder", "5e-3", "--batch-size", "8", "--warmup-epochs", "5"]) == 0
-    return root / "run"
+    """Trained until it finds aspects in its own reviews."""
+    return train_reviews(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +57,3 @@ def review_onnx(review_run, tmp_path_factory) -> Path:
     run = open_run(folder)
     export_reviews(run.network, run.config.data.max_tokens, folder / FILE)
     return folder
-
-
-@pytest.fixture
-def relabelled(clip_run):
-    """The clip run, but with classes of other names."""
-    run = open_run(clip_run)
-    return lambda names: Run(run.folder, run.config, Labels(names))

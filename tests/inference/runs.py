@@ -7,13 +7,17 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from dataloaders.crops import CENTRE_CROP
 from dataloaders.datasets import CAER
 from inference.clips import Answer, Seen
+from main import main
 from models import build_model, save_run_model
+from models.text_encoder import TINY
+from tests.small_reviews import write_recipe
 from utils.config import VideoConfig
 from utils.recipe import save_config
 from utils.structures import Batch, Labels
@@ -37,6 +41,15 @@ def save_run(config: VideoConfig, folder: Path) -> Path:
     labels = Labels(CAER)
     save_run_model(awake(build_model(config, labels)), labels, folder)
     return folder
+
+
+def train_reviews(root: Path) -> Path:
+    """A run on tests/small_reviews.py with a layer of the tiny encoder, until it finds aspects in its own reviews."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TINY, "num_hidden_layers", 1)
+        assert main(["train", str(write_recipe(root)), "--output-dir", str(root / "run"), "--epochs", "60", "--pooling",
+                     "mean", "--lr-encoder", "5e-3", "--batch-size", "8", "--warmup-epochs", "5"]) == 0
+    return root / "run"
 
 
 def footage(count: int, seed: int = 0, height: int = 48, width: int = 64) -> list[np.ndarray]:

@@ -99,6 +99,9 @@ def test_an_answer_tells_what_it_rests_on(clip_run, three_seconds):
     said = list(ready.answers(ready.stream(three_seconds)))[1]
     assert (said.start, said.end, said.cut, said.box, said.frames_with_box) == (0.5, 1.5, "centre crop", None, 0)
     assert said.seen.picture.shape == (120, 160, 3) and said.seen.batch.face.shape == (1, 2, 3, 32, 32)
+    with torch.no_grad():  # what was seen is what was answered to
+        probabilities = ready.network(said.seen.batch).logits.softmax(dim=-1)[0]
+    assert probabilities.tolist() == pytest.approx(list(said.probabilities.values()), abs=1e-5)
     assert said.time == pytest.approx(said.frame / 25) and said.frame == 13 + int(25 * 0.75)
     assert said.label == max(said.probabilities, key=said.probabilities.get) and sum(said.probabilities.values()) == (
         pytest.approx(1))

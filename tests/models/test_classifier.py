@@ -3,11 +3,14 @@ import torch
 
 from models.classifier import ClipClassifier, learned_classes, unseen_classes
 from models.clip import load_clip
+from models.explain.clips import reasons
 from models.recogniser import VideoRecogniser
 from tests.inference.runs import awake
 from tests.models.test_recogniser import TEXTS, clips
 from utils.config import VideoModelConfig
 from utils.errors import UserError
+from utils.prediction import predict
+from utils.tally import Tally
 
 NAMES = [group[0] for group in TEXTS]
 
@@ -39,6 +42,20 @@ def test_its_text_features_are_made_once_and_go_with_it(micro):
     assert turned.to(torch.float64).text.dtype == torch.float64
     model.text_tower.forward = None
     assert turned.float()(batch).logits.shape == (2, 2)
+
+
+def test_it_stays_in_evaluation_when_it_is_used(micro):
+    """Else batch norms would learn from what is looked at, and answers depend on those before."""
+    torch.manual_seed(0)
+    settings = VideoModelConfig(contexts_number=4, temporal_heads=4, temperature=0.05)
+    model = VideoRecogniser(load_clip("micro_bn", "none", 32), TEXTS, settings).train()
+    classifier, batch = ClipClassifier(model, learned_classes(model)), clips()
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    first, _ = (predict(classifier, [batch], torch.device("cpu"), Tally("input", 2, 1)) for _ in range(2))
+    reasons(classifier, batch.row(0), 0)
+    assert torch.equal(predict(classifier, [batch], torch.device("cpu"), Tally("input", 2, 1)).logits, first.logits)
+    assert not any(module.training for module in classifier.modules())
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
 
 
 @pytest.mark.parametrize("position", ["end", "middle", "front"])

@@ -55,7 +55,7 @@ def read_review(aspects: list[dict], weights: dict[str, list[Weighed]], text: st
     scales = {name: max(abs(part.mention) for part in parts) or 1.0 for name, parts in weights.items()}
     marks = []
     for place, part in enumerate(next(iter(weights.values()))):
-        if part.piece.kind == "special":
+        if not _is_text(part):
             continue
         shares = {name: parts[place].mention / scales[name] for name, parts in weights.items()}
         name = max(shares, key=shares.get)
@@ -64,11 +64,16 @@ def read_review(aspects: list[dict], weights: dict[str, list[Weighed]], text: st
     return ReadReview(marks, found)
 
 
+def _is_text(part: Weighed) -> bool:
+    """Not a token of the encoder's own, nor one for a blank, which the gap beside it shows."""
+    return part.piece.kind != "special" and part.piece.text != "▁"
+
+
 def _marks(parts: list[Weighed], rated: bool) -> list[Mark]:
     """By the sentiment, or where there is none by the mention."""
     weight = [part.sentiment if rated else part.mention for part in parts]
     scale = max(map(abs, weight)) or 1.0
-    return [mark for part, value in zip(parts, weight) if part.piece.kind != "special"
+    return [mark for part, value in zip(parts, weight) if _is_text(part)
             for mark in _word(Mark(part.piece.text, said=value / scale))]
 
 
