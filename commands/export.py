@@ -1,5 +1,6 @@
 """`main.py export`: a run for others, or for other runtimes."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from inference.hub import PublishedRun
-from inference.onnx import FILE, OnnxNetwork, export_clips, export_reviews
+from inference.onnx import FILE, WEIGHTS, OnnxNetwork, export_clips, export_reviews, sign
 from inference.run import Run, open_run
 from models.classifier import ClipClassifier, learned_classes
 from utils.config import TextConfig
@@ -52,8 +53,13 @@ def export(run_dir: str, words: list[str]) -> None:
     if folder.samefile(run.folder):
         raise UserError(f"--output-dir {folder}: is the run itself, whose settings would lose their paths; give "
                         "another")
-    (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
-    published.save_pretrained(folder)
+    if folder.exists() and any(folder.iterdir()) and not is_exported(folder):
+        raise UserError(f"--output-dir {folder}: holds other files, which would be written over; give an empty folder")
+    try:
+        (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
+        published.save_pretrained(folder)
+    except OSError as error:
+        raise UserError(f"--output-dir {folder}: cannot be written: {error.strerror}") from None
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     if settings.push_to_hub:
         try:
@@ -70,6 +76,14 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+def is_exported(folder: Path) -> bool:
+    """Whether an earlier export made the folder."""
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))["library"] == "camxuc"
+    except (OSError, ValueError, TypeError, LookupError):
+        return False
+
+
 def export_onnx(run: Run, folder: Path) -> float:
     """Write the file and read it again; the largest difference to PyTorch in a logit.
 
@@ -84,6 +98,7 @@ def export_onnx(run: Run, folder: Path) -> float:
         network = ClipClassifier(run.network, learned_classes(run.network))
         export_clips(network, run.config.data.image_size, folder / FILE)
         tried = [_clips(run, batch, frames) for batch, frames in TRIED]
+    sign(folder, run.folder / WEIGHTS)
     written = OnnxNetwork(folder)
     with torch.no_grad():
         difference = float(torch.stack([_difference(network(batch), written(batch)) for batch in tried]).max())

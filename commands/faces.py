@@ -62,6 +62,8 @@ def faces(recipe: str, words: list[str]) -> int:
     print(f"--bounding-box-face {output}\nto look at: {page}")
     for name, reason in sheet.bad.items():
         print(f"left out {name}: {reason}", file=sys.stderr)
+    if sheet.bad:
+        print(f"once repaired, they are searched again when their lines in {boxes.lines} are deleted", file=sys.stderr)
     if len(sheet.bad) > config.data.max_bad_clips * sheet.clips:
         raise UserError(f"faces: {len(sheet.bad)} of {sheet.clips} clips cannot be read, more than --max-bad-clips "
                         f"{config.data.max_bad_clips:g}; the box file holds the others")

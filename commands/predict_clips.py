@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +23,19 @@ from inference.timeline import Timeline
 from utils.config import ClipPredictSettings
 from utils.errors import UserError
 
+DEEPEST = 6  # folders that tell inputs apart
 
 def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
     """Answers to each input, into --output-dir; 2 if one of them could not be read to its end, else 0."""
     sources = expanded(settings.input)
     folder = settings.output_dir or run.folder / "predictions"
     beside = [".png", *[".mp4"] * settings.video, *[".why.png", ".why.json"] * settings.explains]
-    files = output_files([name for name in sources if not is_camera(name)], folder, list(map(stem_of, sources)), ".jsonl",
+    files = output_files([name for name in sources if not is_camera(name)], folder, stems_of(sources), ".jsonl",
                          beside)
     if settings.video and (cameras := [name for name in sources if is_camera(name)]):
         raise UserError(f"--video: camera {cameras[0]} cannot be read a second time; record it, and predict the file")
-    classes = [name.strip() for name in settings.classes.split(",") if name.strip()] if settings.classes else None
-    predictor = ClipPredictor(run, settings.device, classes, settings.windows, settings.face, settings.onnx)
-    say_what_is_done(predictor, zero_shot=classes is not None)
+    predictor = ClipPredictor(run, settings.device, settings.classes or None, settings.windows, settings.face, settings.onnx)
+    say_what_is_done(predictor, zero_shot=bool(settings.classes))
     make_folder(folder)
     failed = False
     for name, path in zip(sources, files):
@@ -72,6 +73,16 @@ def stem_of(name: str) -> str:
     """What an input's files are called."""
     path = Path(os.path.abspath(name))  # a dot is a folder, too
     return f"camera-{name}" if is_camera(name) else path.name.removesuffix(".jpg") if path.is_dir() else path.stem
+
+
+def stems_of(names: list[str]) -> list[str]:
+    """What the files of each input are called; of those with the same name, the folders that tell them apart too."""
+    stems = list(map(stem_of, names))
+    for depth in range(2, DEEPEST):
+        alike = {stem for stem, count in Counter(stems).items() if count > 1}
+        stems = ["-".join([*Path(os.path.abspath(name)).parts[1:][-depth:-1], stem_of(name)]) if stem in alike else stem
+                 for name, stem in zip(names, stems)]
+    return stems
 
 
 def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:

@@ -58,7 +58,8 @@ def predict_reviews(run: Run, settings: ReviewPredictSettings) -> int:
 
 def is_review(name: str) -> bool:
     """Whether an input is a review itself: words, and not the name of a file."""
-    return " " in name.strip() and not os.path.exists(name) and Path(name).suffix.lower() not in TABLES
+    words = " " in name.strip() or not (Path(name).suffix or os.sep in name)
+    return name != "-" and words and not os.path.exists(name) and Path(name).suffix.lower() not in TABLES
 
 
 def one_line(text: str) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from inference import ClipPredictor, ReviewPredictor
 from inference.run import open_run
@@ -62,7 +64,7 @@ def serve(run: str, words: list[str]) -> None:
         _, address, public = page.launch(
             server_name=HERE, server_port=settings.port or free_port(), share=settings.share, quiet=True,
             prevent_thread_lock=True, max_file_size=int(settings.max_megabytes * 1e6), allowed_paths=[],
-            footer_links=[], theme=theme(), css=style(), enable_monitoring=False, ssr_mode=False, pwa=False)
+            footer_links=[], app_kwargs=own_hosts_only(settings), theme=theme(), css=style(), enable_monitoring=False, ssr_mode=False, pwa=False)
     except OSError as error:
         raise UserError(f"--port {settings.port}: {error}") from None
     print(f"{address}  (this machine only; " + (f"and, shared with whoever has it, {public}" if settings.share else
@@ -71,6 +73,12 @@ def serve(run: str, words: list[str]) -> None:
         page.block_thread()
     finally:
         page.close()
+
+
+def own_hosts_only(settings: ServeSettings) -> dict:
+    """Other names for this machine are refused, by which a page of another site could reach this one."""
+    hosts = ["*"] if settings.share else [HERE, "localhost"]
+    return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]}
 
 
 def opened(folder: str, settings: ServeSettings) -> ClipPredictor | ReviewPredictor:

@@ -15,6 +15,10 @@ from dataloaders.crops import resize
 from dataloaders.readers import LARGEST_FRAME, frame_files, is_cut_short, read_image
 from utils.errors import first_line
 
+# FFmpeg would follow the paths in a playlist, and draw a text file. `mov` is mp4 too, `asf` is wmv.
+CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpeg,mpegts,mpegvideo,ogg,gif,h264,hevc,m4v,mxf,nut,"
+              "yuv4mpegpipe,wtv,rm,dv,ivf")
+ONLY_VIDEO = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 LONGEST_SIDE = 1920  # pixels; a frame of 4K is halved as it is decoded, so that a few dozen may wait in memory
 UNREADABLE = "not a video, or no frame can be decoded"
 LEAST_MISSED = 0.25  # seconds; sound often goes on for less than that
@@ -53,7 +57,7 @@ class Stream:
     def __iter__(self) -> Iterator[Moment]:
         try:
             yield from self._frames()
-        except (av.error.InvalidDataError, av.error.EOFError):  # they say no more than that
+        except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):  # they say no more than that
             raise ClipError(UNREADABLE) from None
         except (OSError, av.error.FFmpegError) as error:  # FFmpeg's errors are of both kinds
             raise ClipError(getattr(error, "strerror", None) or first_line(error)) from None
@@ -95,7 +99,7 @@ class Stream:
             camera.release()
 
     def _of_video(self, path: Path) -> Iterator[Moment]:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), metadata_errors="replace", container_options=ONLY_VIDEO) as container:
             stream = next((s for s in container.streams.video if not s.disposition & ATTACHED_PICTURE), None)
             if stream is None:
                 raise ClipError("holds no video")

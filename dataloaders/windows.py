@@ -67,7 +67,7 @@ def cut_frames(frames: Iterable[tuple[Moment, Box | None]], config: ClipDataConf
 def slide(shots: Iterable[Shot], length: float, stride: float, config: ClipDataConfig) -> Iterator[Window]:
     """Windows of `length` seconds, one every `stride` seconds.
 
-    The last is shorter, so that every frame is seen; a source that is shorter than a window is one. Places with no
+    Its T frames are drawn from those with a box, if there are any. The last is shorter, so that every frame is seen; a source that is shorter than a window is one. Places with no
     frame in them are left out.
     """
     held: deque[Shot] = deque()
@@ -90,9 +90,10 @@ def slide(shots: Iterable[Shot], length: float, stride: float, config: ClipDataC
 
 def _window(number: int, stride: float, held: deque[Shot], end: float, config: ClipDataConfig) -> Iterator[Window]:
     if held:
-        chosen = tsn_indices(len(held), config.num_segments, config.duration, None)
-        with_box = sum(shot.box is not None for shot in held)
-        yield Window(number * stride, end, [held[place] for place in chosen], with_box / len(held))
+        with_box = [shot for shot in held if shot.box]
+        seen = with_box or held  # where a face was found, what has none says nothing of it
+        chosen = tsn_indices(len(seen), config.num_segments, config.duration, None)
+        yield Window(number * stride, end, [seen[place] for place in chosen], len(with_box) / len(held))
 
 
 def batches(windows: Iterable[Window], size: int) -> Iterator[tuple[list[Window], Batch]]:

@@ -17,7 +17,7 @@ from inference.run import Run
 from models.classifier import ClipClassifier, learned_classes, unseen_classes
 from models.explain.clips import Reasons, reasons
 from utils.config import FaceSettings, WindowSettings
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.precision import choose_device, choose_precision
 from utils.prediction import predict
 from utils.structures import Batch
@@ -84,7 +84,8 @@ class ClipPredictor:
     """A run on clips, ready for videos of any length.
 
     Args:
-        classes: other classes than those of training, scored zero-shot through the learned context.
+        classes: other classes than those of training, a list or "one, two", scored zero-shot through the learned
+            context.
         windows, faces: how a video becomes clips, and how faces are found in it.
         onnx: read with RUN/model.onnx in onnxruntime.
     Raises:
@@ -93,9 +94,11 @@ class ClipPredictor:
 
     unit = "clips"
 
-    def __init__(self, run: Run, device: str = "auto", classes: list[str] | None = None,
+    def __init__(self, run: Run, device: str = "auto", classes: list[str] | str | None = None,
                  windows: WindowSettings = WindowSettings(), faces: FaceSettings = FaceSettings(), onnx: bool = False):
         self.run, self.windows, self.faces = run, windows, faces
+        if isinstance(classes, str):
+            classes = [name.strip() for name in classes.split(",") if name.strip()]
         if classes is not None and len(set(classes)) < max(len(classes), 2):
             raise UserError(f"--classes {', '.join(classes)}: give two classes or more, each of them once")
         self.classes = classes or run.labels.classes
@@ -103,15 +106,18 @@ class ClipPredictor:
         if onnx and classes:
             raise UserError("--onnx: model.onnx knows the classes of training only; leave out --onnx or --classes")
         self.network = OnnxNetwork(run.folder) if onnx else self._classifier(classes).to(self.device)
-        self.dtype = None if onnx else choose_precision(run.config.train, self.device).dtype
+        # On a CPU float32, so that every CPU, and onnxruntime, say the same.
+        self.dtype = None if onnx or self.device.type == "cpu" else choose_precision(run.config.train, self.device).dtype
         self._detector = None
 
     def _classifier(self, classes: list[str] | None) -> ClipClassifier:
         network = self.run.network
-        if classes is None:
-            return ClipClassifier(network, learned_classes(network))
         position = self.run.config.model.class_token_position
-        return ClipClassifier(network, unseen_classes(network, classes, position))
+        try:
+            text = unseen_classes(network, classes, position) if classes else learned_classes(network)
+        except (RuntimeError, IndexError) as error:  # numbers of tokens that lead nowhere
+            raise UserError(f"{self.run.folder}: its weights are damaged: {first_line(error)[:80]}") from None
+        return ClipClassifier(network, text)
 
     @property
     def finds_faces(self) -> bool:

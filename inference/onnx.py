@@ -1,11 +1,13 @@
 """Networks as ONNX files, written by torch and run by onnxruntime."""
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from models.classifier import ClipClassifier
 from utils.errors import UserError, first_line
 from utils.structures import Batch, Output
 
-FILE = "model.onnx"
+FILE, WEIGHTS = "model.onnx", "model.safetensors"
 
 
 class _OfClips(nn.Module):
@@ -67,6 +69,18 @@ def _write(module: nn.Module, example: tuple, inputs: Sequence[str], outputs: Se
                           dynamic_shapes=(tuple(free),), dynamo=True, external_data=False, verbose=False)
 
 
+def sign(folder: Path, weights: Path) -> None:
+    """Note in the folder's file which weights it was made of, so that it is not run beside others."""
+    model = onnx.load(folder / FILE)
+    onnx.helper.set_model_props(model, {WEIGHTS: sha256_of(weights)})
+    onnx.save(model, folder / FILE)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def _quiet():
     """The exporter tells every step, and warns of what is tested here."""
@@ -96,6 +110,9 @@ class OnnxNetwork(nn.Module):
             self._session = onnxruntime.InferenceSession(str(path), providers=providers)
         except Exception as error:  # onnxruntime's are of many kinds; all mean the same to the user
             raise UserError(f"{path}: onnxruntime cannot read it: {first_line(error)[:120]}") from None
+        made_of = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS)
+        if made_of and (folder / WEIGHTS).is_file() and made_of != sha256_of(folder / WEIGHTS):
+            raise UserError(f"{path}: made of other weights than those beside it; export it again")
         self._inputs = [node.name for node in self._session.get_inputs()]
         self._outputs = [node.name for node in self._session.get_outputs()]
 

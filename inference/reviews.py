@@ -35,7 +35,8 @@ class ReviewPredictor:
         self.tokenizer, self.task = load_run_tokenizer(run.folder), build_task(run.config, run.labels)
         self.device = choose_device(device)
         self.network = OnnxNetwork(run.folder) if onnx else run.network.to(self.device)
-        self.dtype = None if onnx else choose_precision(run.config.train, self.device).dtype
+        # On a CPU float32, so that every CPU, and onnxruntime, say the same.
+        self.dtype = None if onnx or self.device.type == "cpu" else choose_precision(run.config.train, self.device).dtype
 
     def predict(self, reviews: str | list[str], batch_size: int = 32) -> list:
         """The aspects that a review mentions, or a list of these for several: name, sentiment and probabilities."""

@@ -17,6 +17,7 @@ from utils.thinned import Thinned
 MOMENTS, PICTURES = 512, 16  # of a video of any length, at most
 SHOWN = 8  # pictures side by side
 CLASSES = 12  # rows at most, those with the highest probability
+NARROW = 0.5  # of width and pictures, for a phone
 WIDTH, ROW = 7.4, 0.42  # inches: of all pictures, and the height of a class
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between marks
 
@@ -81,25 +82,25 @@ class Timeline:
         return dict(zip(self.classes, rows.tolist()))
 
     def save(self, path: Path, title: str) -> None:
-        self._draw(PAPER, title).savefig(path, dpi=150, facecolor="white")
+        self._draw(PAPER, title, 1).savefig(path, dpi=150, facecolor="white")
 
-    def svg(self) -> str:
+    def svg(self, narrow: bool = False) -> str:
         """For a page: coloured by its variables --muted, --rule, --pale and --s1."""
         with matplotlib.rc_context({"svg.fonttype": "none"}):
             file = StringIO()
-            self._draw(STAND_INS, "").savefig(file, format="svg", transparent=True, metadata={"Date": None})
-        return inline(file.getvalue(), "timeline", VARIABLES)
+            self._draw(STAND_INS, "", NARROW if narrow else 1).savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        return inline(file.getvalue(), "narrow" if narrow else "timeline", VARIABLES)
 
-    def _draw(self, palette: Palette, title: str) -> Figure:
-        """A row of pictures, and a row for each class."""
+    def _draw(self, palette: Palette, title: str, share: float) -> Figure:
+        """A row of pictures, and a row for each class; `share` of the width, with as many fewer pictures."""
         shown = sorted(self.mean, key=self.mean.get, reverse=True)[:CLASSES]
         shown = [name for name in self.classes if name in shown]
         ratio = np.divide(*self._pictures.items[0][1].shape[1::-1])
         pictures = WIDTH / SHOWN / max(ratio, 1) + 0.2  # inches high
-        figure = Figure(figsize=(WIDTH + 1, pictures + 0.6 + ROW * len(shown)), layout="constrained")
+        figure = Figure(figsize=(share * WIDTH + 1, pictures + 0.6 + ROW * len(shown)), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.02, hspace=0)
         rows = figure.subplots(len(shown) + 1, 1, height_ratios=[pictures, *[ROW] * len(shown)])
-        self._show_pictures(rows[0], palette)
+        self._show_pictures(rows[0], palette, round(share * SHOWN))
         if title:
             rows[0].set_title(title, loc="left", fontsize=9, color=palette.ink, parse_math=False)
         for axes, name in zip(rows[1:], shown):
@@ -107,22 +108,23 @@ class Timeline:
             axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5, color=palette.ink, parse_math=False)
         last = rows[-1]
         last.tick_params(labelbottom=True, labelsize=8, colors=palette.ink, length=3)
-        step = next((step for step in STEPS if self._end <= 8 * step), self._end / 8)
+        marks = 8 * share
+        step = next((step for step in STEPS if self._end <= marks * step), self._end / marks)
         last.xaxis.set_major_locator(MultipleLocator(step))
         last.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         return figure
 
-    def _show_pictures(self, axes: Axes, palette: Palette) -> None:
+    def _show_pictures(self, axes: Axes, palette: Palette, most: int) -> None:
         """Those of the video at even distances, side by side, with their times."""
         axes.set_axis_off()
         kept = self._pictures.items
-        for place, number in enumerate(np.unique(np.linspace(0, len(kept) - 1, min(SHOWN, len(kept))).round().astype(int))):
+        for place, number in enumerate(np.unique(np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int))):
             at, picture = kept[number]
             width, height = np.array(picture.shape[1::-1]) / max(picture.shape[:2])
             axes.imshow(picture, extent=(place, place + 0.96 * width, 0, 0.96 * height))
             axes.text(place, height, clock(at), fontsize=7.5, va="bottom", color=palette.ink)
         axes.set_aspect("equal", anchor="SW")
-        axes.set_xlim(0, SHOWN)
+        axes.set_xlim(0, most)
         axes.set_ylim(0, height + 0.22)
 
     def _show_class(self, axes: Axes, number: int, palette: Palette) -> None:

@@ -1,7 +1,7 @@
 """A run's best weights: model.safetensors, and what must be known to build the network around them."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -38,7 +38,10 @@ def read_about(run_dir: Path) -> dict:
             about = json.loads((file.metadata() or {}).get("about", "null"))
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not the weights of a run: {first_line(error)}") from None
-    if not isinstance(about, dict) or "labels" not in about:
+    labels = about.get("labels") if isinstance(about, dict) else None
+    known = {part.name for part in fields(Labels)}
+    if not isinstance(labels, dict) or "classes" not in labels or not labels.keys() <= known or not all(
+            isinstance(part, list) for part in labels.values()):
         raise UserError(f"{path}: not the weights of a run: does not say its classes")
     return about
 

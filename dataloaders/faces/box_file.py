@@ -88,7 +88,12 @@ class BoxFile:
 
     def write(self) -> None:
         """The box file: frames by clip. A clip without a face has none; one that cannot be read is left out."""
-        temporary = self.path.with_name(self.path.name + ".tmp")
+        try:
+            self._write(self.path.with_name(self.path.name + ".tmp"))
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+    def _write(self, temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8") as file:
             between = "{\n"
             for found in self:

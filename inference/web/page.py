@@ -12,7 +12,7 @@ from inference.web.clips import clips_tab
 from inference.web.reviews import reviews_tab
 from utils.report.frame import percent
 
-KEPT = 3600  # seconds that a visitor's files are kept at most
+KEPT, SWEPT = 3600, 300  # seconds that a visitor's files are kept at most, and between two looks at them
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # of the visitor's machine; none is fetched
 HERE = Path(__file__).parent
 TITLE = "CamXuc"
@@ -41,7 +41,7 @@ def build_page(predictors: list[ClipPredictor | ReviewPredictor], most_minutes: 
         most_minutes: of a video that are read.
     """
     several = len(predictors) > 1
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, KEPT)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT - SWEPT)) as page:
         gr.HTML(f"<h1>{TITLE}</h1><p class='quiet'>Everything stays on this machine. A face shows no feeling for certain: "
                 "take an answer for what such a clip was labelled as, not for what someone feels.</p>", elem_classes="head")
         with gr.Tabs():

@@ -20,6 +20,7 @@ from tests.inference.random_reviews import save_review_run
 from tests.inference.runs import footage, save_run, write_folder
 from tests.small_reviews import ROWS
 from utils.config import WindowSettings
+from utils.errors import UserError
 
 REVIEWS = [text for text, _ in ROWS]
 
@@ -225,3 +226,20 @@ def test_help_lists_the_flags(tmp_path, capsys):
     assert ended.value.code == 0 and set(re.findall(r"--[a-z-]+", said)) >= {
         "--format", "--output-dir", "--push-to-hub", "--private", "--no-private"}
     assert main(["export", "--help"]) == 0 and "main.py export RUN [flags]" in capsys.readouterr().out
+
+
+def test_nothing_of_others_is_written_over(clips, tmp_path, capsys):
+    (tmp_path / "README.md").write_text("mine")
+    assert main(["export", str(clips), "--output-dir", str(tmp_path)]) == 2
+    assert "holds other files" in capsys.readouterr().err and (tmp_path / "README.md").read_text() == "mine"
+    for _ in range(2):  # what an export made, an export may make anew
+        assert main(["export", str(clips), "--output-dir", str(tmp_path / "own")]) == 0
+
+
+def test_onnx_is_not_run_beside_other_weights(clips, tmp_path):
+    folder = shutil.copytree(clips, tmp_path / "run")
+    assert main(["export", str(folder), "--format", "onnx"]) == 0
+    load_run(folder, "cpu", onnx=True)
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes() + b" ")
+    with pytest.raises(UserError, match="made of other weights"):
+        OnnxNetwork(folder)

@@ -29,13 +29,13 @@ def test_an_input_is_not_written_over_by_whatever_way_it_is_named(tmp_path, monk
     (tmp_path / "other").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     for name in (given, f"other/../{given}", f"link/{given}", str(tmp_path / given)):
-        with pytest.raises(UserError, match=f"{given} is an input, and would be written over; give another --output-dir"):
+        with pytest.raises(UserError, match=f"{given} is an input, and would be written over; give another"):
             output_files([name], Path("."), ["a"], suffix, beside)
         assert output_files([name], Path("other"), ["a"], suffix, beside) == [Path("other") / f"a{suffix}"]
 
 
 def test_a_folder_of_frames_is_not_written_into(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path} is an input, and would be written into; give another --output-dir"):
+    with pytest.raises(UserError, match=f"{tmp_path} is an input, and would be written into; give another"):
         output_files([str(tmp_path / "x" / "..")], tmp_path, ["a"], ".jsonl")
 
 

@@ -37,7 +37,8 @@ def test_the_kind_of_run_says_what_is_read(runs, monkeypatch, kind, settings, st
 
 
 @pytest.mark.parametrize("kind, flags, others", [
-    ("clips", ["--video", "--explain-at", "--window", "--faces", "--detector-model", "--classes", "--onnx"], ["--text-column"]),
+    ("clips", ["--video", "--explain-at", "--window", "--faces", "--detector-model", "--classes", "--onnx"],
+     ["--text-column"]),
     ("reviews", ["--format", "--text-column", "--output-dir", "--batch-size", "--onnx"], ["--video", "--window"])])
 def test_help_lists_the_flags_of_that_kind(runs, capsys, kind, flags, others):
     with pytest.raises(SystemExit) as ended:
@@ -52,7 +53,8 @@ def test_help_without_a_run_is_that_of_all_commands(capsys):
 
 
 @pytest.mark.parametrize("kind, words, said", [
-    ("clips", [], "predict: give an input: a video, an image"), ("reviews", ["--format", "csv"], "predict: give an input"),
+    ("clips", [], "predict: give an input: a video, an image"),
+    ("reviews", ["--format", "csv"], "predict: give an input"),
     ("clips", ["a.mp4", "--vidoe"], "unknown flag --vidoe; did you mean --video?"),
     ("clips", ["a.mp4", "--text-column", "x"], "unknown flag --text-column"),
     ("reviews", ["a.csv", "--video"], "unknown flag --video"), ("clips", ["a.mp4", "--window", "0"], "--window 0.0"),
@@ -85,7 +87,7 @@ def pretrained(folder, mark):
     (no_run, "no run; give the folder of a finished one"), (without_weights, "model.safetensors: no such file"),
     (a_pickle, "model.safetensors: not the weights of a run"),
     (pretrained, "was pretrained without labels and knows no classes; train a recogniser from it with --init-from")])
-def test_a_folder_that_is_no_finished_run_is_one_line_and_nothing_in_it_is_executed(runs, tmp_path, capsys, damage, said):
+def test_a_folder_that_is_no_finished_run_is_one_line_and_nothing_is_executed(runs, tmp_path, capsys, damage, said):
     folder, mark = shutil.copytree(runs / "clips", tmp_path / "run"), tmp_path / "mark"
     damage(folder, mark)
     assert main(["predict", str(folder), "a.mp4"]) == 2

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from commands.predict_clips import expanded, is_camera, stem_of
+from commands.predict_clips import expanded, is_camera, stem_of, stems_of
 from dataloaders import stream as stream_module
 from dataloaders.datasets import CAER
 from inference import load_run
@@ -105,7 +105,8 @@ def test_patterns_are_expanded_in_order_and_names_with_signs_are_names(films, tm
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     assert expanded((str(films / "*.mp4"),)) == [str(films / name) for name in ("ba giây.mp4", "một.mp4")]
-    assert expanded((f"{tmp_path}/**/*.mp4",)) == [f"{tmp_path}/{name}" for name in ("a[1].mp4", "b/c/d.mp4", "b/e.mp4")]
+    assert expanded((f"{tmp_path}/**/*.mp4",)) == [
+        f"{tmp_path}/{name}" for name in ("a[1].mp4", "b/c/d.mp4", "b/e.mp4")]
     assert expanded((f"{tmp_path}/a[1].mp4", "gone.mp4", "0")) == [f"{tmp_path}/a[1].mp4", "gone.mp4", "0"]
     with pytest.raises(UserError, match=r"predict: .*/x\*.mp4: matches no file"):
         expanded((f"{tmp_path}/x*.mp4",))
@@ -120,9 +121,14 @@ def test_what_files_are_called(tmp_path, monkeypatch):
     assert [is_camera(name) for name in ("7", "8", "-1", "8.mp4")] == [False, True, False, False]
 
 
+def test_inputs_of_one_name_are_told_apart_by_their_folders():
+    assert stems_of(["a/Happy/1.avi", "a/Sad/1.avi", "b/Sad/1.avi", "2.avi"]) == ["Happy-1", "a-Sad-1", "b-Sad-1", "2"]
+    assert stems_of(["/1.avi", "/a/1.avi"]) == ["1", "a-1"]  # and never lead out of the folder
+    assert stems_of(["a/1.avi", "a/1.avi"])[0] == stems_of(["a/1.avi", "a/1.avi"])[1]  # the same twice stays an error
+
+
 @pytest.mark.parametrize("words, said", [
     (["{films}/x*.mp4"], "x*.mp4: matches no file"),
-    (["{films}/anh.png", "{copy}/anh.png"], "two inputs would be written to"),
     (["{films}/*.mp4", "{films}/một.mp4"], "two inputs would be written to"),
     (["{copy}/anh.png", "--output-dir", "{copy}"], "anh.png is an input, and would be written over"),
     (["{copy}/một.mp4", "--video", "--output-dir", "{copy}"], "một.mp4 is an input, and would be written over"),
@@ -131,7 +137,8 @@ def test_what_files_are_called(tmp_path, monkeypatch):
     (["{films}/anh.png", "--onnx"], "model.onnx: no such file; `python main.py export"),
     (["{films}/anh.png", "--classes", "bored"], "--classes bored: give two classes or more"),
     (["{films}/anh.png", "--classes", ","], "give two classes or more"),
-    (["{films}/anh.png", "--faces", "find", "--detector-model", "gone.onnx"], "--detector-model gone.onnx: no such file"),
+    (["{films}/anh.png", "--faces", "find", "--detector-model", "gone.onnx"],
+     "--detector-model gone.onnx: no such file"),
     (["{films}/anh.png", "--output-dir", "{films}/anh.png/x"], "--output-dir"),
     (["{films}/anh.png", "--device", "abacus"], "--device abacus"),
 ])
@@ -166,15 +173,16 @@ def test_the_video_has_all_frames_with_the_answers(predict, tmp_path):
     assert [number_of(pixels[:16]) for _, pixels in shown] == list(range(50))  # above what is drawn
 
 
-@pytest.mark.parametrize("words, place", [(["--explain"], None), (["--explain-at", "0.9"], 1), (["--explain-at", "99"], 4)])
-def test_explanations(run, films, predict, words, place):
+@pytest.mark.parametrize("at, place", [(None, None), (0.9, 1), (99, 4)])
+def test_explanations(run, films, predict, at, place):
+    words = ["--explain"] if at is None else ["--explain-at", str(at)]
     status, out, _, written = predict(films / "ba giây.mp4", "--window", "1", *words)
     assert status == 0 and sorted(written) == [f"ba giây{end}" for end in (".jsonl", ".png", ".why.json", ".why.png")]
     lines = read(written["ba giây.jsonl"])
     told = json.loads(written["ba giây.why.json"].read_text(encoding="utf-8"))
     expected = lines[place] if place is not None else max(lines, key=lambda line: line["probability"])
     assert told["answer"] == expected and told["explained"] == expected["class"]
-    found = load_run(run, "cpu", windows=WindowSettings(window=1)).explain(films / "ba giây.mp4", at={1: 0.9, 4: 99}.get(place))
+    found = load_run(run, "cpu", windows=WindowSettings(window=1)).explain(films / "ba giây.mp4", at)
     assert told["attention"] == pytest.approx(found.reasons.frames.tolist(), abs=1e-4) and sum(told["attention"]) == (
         pytest.approx(1, abs=1e-3))
     assert np.shape(told["heat"]["face"]) == np.shape(told["heat"]["context"]) == (2, 7, 7)
@@ -184,7 +192,8 @@ def test_explanations(run, films, predict, words, place):
 def test_other_classes_are_said_to_be_a_guess(films, predict):
     status, out, errors, written = predict(films / "anh.png", "--classes", " sinh viên chán ,tired student,,")
     assert status == 0 and errors == [
-        CUT, "zero-shot: sinh viên chán, tired student were never trained on, and nothing tells how right the answers are"]
+        CUT, "zero-shot: sinh viên chán, tired student were never trained on, and nothing tells how right the answers "
+        "are"]
     [line] = read(written["anh.jsonl"])
     assert list(line["probabilities"]) == ["sinh viên chán", "tired student"]
     assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5) and line["class"] in out

@@ -382,3 +382,20 @@ def test_no_such_camera(monkeypatch, tmp_path):
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture(str(tmp_path / "none.avi")))
     with pytest.raises(ClipError, match="no such camera"):
         read(0)
+
+
+def test_no_path_of_another_file_is_followed_and_no_text_is_drawn(tmp_path):
+    """FFmpeg reads playlists, lists of files to join, and text as a terminal would show it."""
+    film = tmp_path / "film.ts"
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, width=64, height=48)
+        for number in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 9, np.uint8), "rgb24")))
+        container.mux(stream.encode())
+    assert len(list(Stream(film))) == 10
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:10.0,\n{film}\n#EXT-X-ENDLIST\n"
+    for name, text in (("list.m3u8", playlist), ("list.mp4", "ffconcat version 1.0\nfile film.ts\n"),
+                       ("words.txt", "a b\n" * 500)):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ClipError, match="not a video"):
+            list(Stream(tmp_path / name))

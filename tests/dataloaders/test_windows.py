@@ -259,3 +259,10 @@ def test_windows_are_taken_as_they_come():
             yield Window(float(number), number + 1.0, [shot(0, 0.0)], 0.0)
 
     assert [len(chosen) for chosen, _ in islice(batches(many(), 4), 2)] == [4, 4] and len(made) == 8
+
+
+def test_a_window_in_which_a_face_was_found_is_made_of_the_frames_that_have_it():
+    """Two of eight frames have a box: with four wanted, the clip of these two and the last of them again."""
+    held = [shot(number, number / 10, (0, 0, 1, 1) if number in (2, 5) else None) for number in range(8)]
+    [window] = slide(held, 4, 2, CONFIG)
+    assert [shot.number for shot in window.shots] == [2, 5, 5, 5] and window.boxes == 2 / 8

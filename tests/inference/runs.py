@@ -97,5 +97,5 @@ def answer(start: float, end: float, probabilities: dict[str, float] | None = No
            batch: Batch | None = None) -> Answer:
     middle = (start + end) / 2
     picture = np.zeros((12, 16, 3), np.uint8) if picture is None else picture
-    return Answer(start, end, probabilities or {"happy": 0.75, "sad": 0.25}, round(25 * middle), middle, None, CENTRE_CROP,
-                  0.0, Seen(picture, batch))
+    probabilities = probabilities or {"happy": 0.75, "sad": 0.25}
+    return Answer(start, end, probabilities, round(25 * middle), middle, None, CENTRE_CROP, 0.0, Seen(picture, batch))

@@ -71,7 +71,7 @@ def test_a_clip_shorter_than_a_window_gets_what_the_run_scored(trained, settings
 
 @pytest.mark.parametrize("window, stride, starts", [
     (1.0, None, [0, 0.5, 1, 1.5, 2]), (1.0, 1.0, [0, 1, 2]), (0.8, 0.6, [0, 0.6, 1.2, 1.8, 2.4]), (0.5, 1.5, [0, 1.5])])
-def test_each_window_gets_what_it_would_get_as_a_file_of_its_own(clip_run, three_seconds, tmp_path, window, stride, starts):
+def test_a_window_gets_what_a_file_of_its_own_would_get(clip_run, three_seconds, tmp_path, window, stride, starts):
     answers = predictor(clip_run, window=window, stride=stride).predict(three_seconds)
     assert [said.start for said in answers] == pytest.approx(starts)
     alone = predictor(clip_run)
@@ -107,7 +107,8 @@ def test_an_answer_tells_what_it_rests_on(clip_run, three_seconds):
         pytest.approx(1))
     expected = {"start": 0.5, "end": 1.5, "class": said.label, "probability": round(said.probability, 6),
                 "probabilities": {name: round(value, 6) for name, value in said.probabilities.items()},
-                "frame": said.frame, "time": round(said.time, 3), "box": None, "cut": "centre crop", "frames_with_box": 0.0}
+                "frame": said.frame, "time": round(said.time, 3), "box": None, "cut": "centre crop",
+                "frames_with_box": 0.0}
     assert json.loads(json.dumps(said.as_dict())) == expected
     assert replace(said, box=(1.04, 2, 3.26, 4)).as_dict()["box"] == [1.0, 2, 3.3, 4]
 
@@ -210,7 +211,7 @@ def test_the_surest_answer_is_explained_or_the_one_at_a_second(clip_run, three_s
 
 
 def test_the_chosen_answer():
-    answers = [answer(start, start + 4, {"a": share, "b": 1 - share}) for start, share in ((0, 0.6), (2, 0.1), (4, 0.7))]
+    answers = [answer(start, start + 4, {"a": a, "b": 1 - a}) for start, a in ((0, 0.6), (2, 0.1), (4, 0.7))]
     assert chosen(iter(answers), None) is answers[1]  # b, with 0.9
     assert [chosen(iter(answers), at).start for at in (-5, 2, 2.9, 3.1, 5.1, 100)] == [0, 0, 0, 2, 4, 4]
 
@@ -263,7 +264,8 @@ def test_other_classes_are_scored_in_their_order(clip_run, three_seconds):
     one, other = (predictor(clip_run, classes=names).predict(three_seconds)[0].probabilities
                   for names in (["bored student", "happy"], ["happy", "bored student"]))
     assert list(one) == ["bored student", "happy"] and list(other) == ["happy", "bored student"]
-    assert one == pytest.approx(other, abs=1e-5) and sum(one.values()) == pytest.approx(1) and abs(one["happy"] - 0.5) > 1e-3
+    assert one == pytest.approx(other, abs=1e-5) and sum(one.values()) == pytest.approx(1)
+    assert abs(one["happy"] - 0.5) > 1e-3
 
 
 @pytest.mark.parametrize("classes, said", [
@@ -279,7 +281,7 @@ def test_onnx_gives_the_same_answers_and_explains_nothing(clip_onnx, three_secon
     onnx = predictor(clip_onnx, window=1.0, onnx=True)
     expected, found = predictor(clip_onnx, window=1.0).predict(three_seconds), onnx.predict(three_seconds)
     assert rows(found) == pytest.approx(rows(expected), abs=1e-4) and onnx.classes == CAER
-    with pytest.raises(UserError, match="--explain: needs gradients, which onnxruntime does not have; leave out --onnx"):
+    with pytest.raises(UserError, match="--explain: needs gradients, which onnxruntime does not have"):
         onnx.explain(three_seconds)
     with pytest.raises(UserError, match="--onnx: model.onnx knows the classes of training only"):
         predictor(clip_onnx, onnx=True, classes=["bored", "tired"])
@@ -292,6 +294,7 @@ def test_what_cannot_be_had(clip_run):
         load_run(clip_run, "abacus")
 
 
-@pytest.mark.parametrize("flags, dtype", [("--no-use-amp", None), ("--use-amp --amp-dtype bf16", torch.bfloat16)])
-def test_the_precision_is_that_of_training(configure, tmp_path, flags, dtype):
-    assert predictor(save_run(configure(flags), tmp_path / "run")).dtype is dtype
+@pytest.mark.parametrize("flags", ["--no-use-amp", "--use-amp --amp-dtype bf16"])
+def test_on_a_cpu_all_is_read_in_float32(configure, tmp_path, flags):
+    """So that every CPU says the same, and onnxruntime too, whatever the run was trained in."""
+    assert predictor(save_run(configure(flags), tmp_path / "run")).dtype is None

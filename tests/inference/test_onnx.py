@@ -90,4 +90,5 @@ def test_a_file_that_is_missing_or_no_network(tmp_path, content, said):
     with pytest.raises(UserError) as error:
         OnnxNetwork(tmp_path)
     message = str(error.value)
-    assert message.startswith(f"{tmp_path / FILE}: ") and said.format(folder=tmp_path) in message and "\n" not in message
+    assert message.startswith(f"{tmp_path / FILE}: ") and said.format(folder=tmp_path) in message
+    assert "\n" not in message

@@ -44,7 +44,8 @@ def test_one_review_or_many_in_batches_of_any_size(reader, found):
     assert reader.predict(["", texts[0], "  "]) == [[], found[texts[0]], []] and reader.predict(" ") == []
     for answers, expected in zip(reader.predict(texts, batch_size=3), found.values()):
         assert [answer["aspect"] for answer in answers] == [answer["aspect"] for answer in expected]
-        assert [answer["mentioned"] for answer in answers] == pytest.approx([a["mentioned"] for a in expected], abs=2e-4)
+        sure = [[answer["mentioned"] for answer in of] for of in (answers, expected)]
+        assert sure[0] == pytest.approx(sure[1], abs=2e-4)
 
 
 def test_notes_and_rows_come_in_order(reader, found):
@@ -121,7 +122,8 @@ def test_what_is_cut_off_weighs_nothing_and_a_blank_review_has_no_weights(reader
 
 def test_the_words_that_name_an_aspect_weigh_most(reader):
     """`giá rẻ` is the one review of PRICE that says nothing else."""
-    weighed = reader.explain("shop ơi, giá rẻ", [{"aspect": "PRICE", "mentioned": 1.0, "sentiment": "Positive"}])["PRICE"]
+    price = {"aspect": "PRICE", "mentioned": 1.0, "sentiment": "Positive"}
+    weighed = reader.explain("shop ơi, giá rẻ", [price])["PRICE"]
     of_words = {"shop ơi,": 0.0, "giá rẻ": 0.0}
     for place, part in enumerate(weighed):
         before = "".join(other.piece.text for other in weighed[1:place])
@@ -137,7 +139,7 @@ def test_onnx_says_the_same_and_explains_nothing(review_onnx, found):
         for answer, same in zip(answers, expected):
             assert answer["mentioned"] == pytest.approx(same["mentioned"], abs=2e-4)
             assert answer.get("probability") == pytest.approx(same.get("probability"), abs=2e-4)
-    with pytest.raises(UserError, match="--explain: needs gradients, which onnxruntime does not have; leave out --onnx"):
+    with pytest.raises(UserError, match="--explain: needs gradients, which onnxruntime does not have"):
         onnx.explain("giá rẻ")
 
 

@@ -131,7 +131,8 @@ def test_pictures_stand_side_by_side_with_their_times():
     assert captions == [f"0:{number + 0.5:04.1f}" for number in numbers]
 
 
-@pytest.mark.parametrize("rows, shape", [([[1.0, 0.0]], (12, 16)), ([[0.5, 0.5]] * 40, (90, 20)), ([[0.1, 0.9]] * 3, (1, 300))])
+@pytest.mark.parametrize("rows, shape", [
+    ([[1.0, 0.0]], (12, 16)), ([[0.5, 0.5]] * 40, (90, 20)), ([[0.1, 0.9]] * 3, (1, 300))])
 def test_the_file_is_a_picture_of_any_number_of_answers_and_any_shape(tmp_path, rows, shape):
     timeline = Timeline(NAMES, 2.0)
     for number, row in enumerate(rows):
@@ -148,8 +149,8 @@ def test_the_file_is_a_picture_of_any_number_of_answers_and_any_shape(tmp_path, 
 
 
 @pytest.mark.parametrize("seconds, said", [
-    (0, "0:00"), (1.5, "0:01.5"), (62, "1:02"), (59.94, "0:59.9"), (59.96, "1:00"), (119.99, "2:00"), (3599.96, "1:00:00"),
-    (3602, "1:00:02"), (36_061.25, "10:01:01.2")])
+    (0, "0:00"), (1.5, "0:01.5"), (62, "1:02"), (59.94, "0:59.9"), (59.96, "1:00"), (119.99, "2:00"),
+    (3599.96, "1:00:00"), (3602, "1:00:02"), (36_061.25, "10:01:01.2")])
 def test_clock(seconds, said):
     assert clock(seconds) == said
 

@@ -37,7 +37,8 @@ def test_heat_lies_over_a_grey_frame():
     assert found[1, 0] == pytest.approx(60 * 0.625 + 0.375 * middle, abs=1)
 
 
-@pytest.mark.parametrize("frames, most, numbers", [(5, 8, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (1, 8, [0]), (4, 1, [0])])
+@pytest.mark.parametrize("frames, most, numbers", [
+    (5, 8, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (1, 8, [0]), (4, 1, [0])])
 @pytest.mark.parametrize("two", [True, False])
 def test_columns_are_frames_at_even_distances_with_what_speaks_in_each(frames, most, numbers, two):
     found = explanation(frames, two)
@@ -46,7 +47,8 @@ def test_columns_are_frames_at_even_distances_with_what_speaks_in_each(frames, m
     for number, (_, pictures) in zip(numbers, shown):
         assert len(pictures) == 2 + 2 * two and all(picture.shape == (28, 28, 3) for picture in pictures)
         levels = [10 * number, 100 + 10 * number][: 1 + two]
-        for level, plain, hot, heat in zip(levels, pictures[::2], pictures[1::2], (found.reasons.face, found.reasons.context)):
+        heats = found.reasons.face, found.reasons.context
+        for level, plain, hot, heat in zip(levels, pictures[::2], pictures[1::2], heats):
             assert (plain == level).all() and (hot == overlaid(plain, heat[number].numpy())).all()
             assert ((hot != level).any(axis=2) == (heat[number] > 0).numpy()).all() or level < 2
     assert (middle_face(found.answer) == 10 * (frames // 2)).all()

@@ -125,3 +125,10 @@ def test_a_part_of_a_damaged_run(tmp_path):
     with pytest.raises(UserError, match="^--init-from ") as error:
         load_part(Parted(), "video", tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("labels", ["3", "{}", '{"classes": "ab"}', '{"classes": ["a"], "evil": []}', "null", "[]"])
+def test_labels_that_are_none(tmp_path, labels):
+    save_file({"w": torch.ones(2)}, tmp_path / FILE, {"about": f'{{"labels": {labels}}}'})
+    with pytest.raises(UserError, match="does not say its classes"):
+        read_about(tmp_path)

@@ -9,6 +9,7 @@ import tyro
 from utils.config.checks import at_least, require
 from utils.config.faces import FaceSettings
 
+LEAST_STRIDE = 0.01  # seconds
 NO_GRADIENTS = "--explain: needs gradients, which onnxruntime does not have; leave out --onnx"
 Inputs = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT...")]
 
@@ -30,6 +31,7 @@ class WindowSettings:
         for name in ("window", "stride", "frame_rate"):
             value = getattr(self, name)
             require(value is None or 0 < value < 1e6, f"--{name.replace('_', '-')} {value}: must be positive")
+        require(self.step >= LEAST_STRIDE, f"--stride {self.step:g}: must be at least {LEAST_STRIDE:g}, a frame's time")
 
     @property
     def step(self) -> float:

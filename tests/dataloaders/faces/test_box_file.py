@@ -67,6 +67,19 @@ def test_killed_at_any_byte_it_goes_on_and_comes_to_the_same(scratch, found, dat
     assert (path.read_bytes(), lines.read_bytes()) == whole
 
 
+def test_each_clip_stands_in_the_file_before_the_next_is_searched(tmp_path):
+    """So that a killed search, which ends in no good order, loses one at most."""
+    box_file, lines = BoxFile(tmp_path / "faces.json", SETTINGS), []
+
+    def search():
+        for of_clip in FOUND:
+            lines.append(box_file.lines.read_bytes().count(b"\n"))
+            yield of_clip
+
+    box_file.add(search())
+    assert lines == [0, 2, 3]  # the settings stand in the first
+
+
 OTHER = dict(detector="another", min_score=0.5, pick="central", every=1, gap=0, smooth=0)
 
 

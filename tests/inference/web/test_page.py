@@ -112,7 +112,7 @@ def test_a_video_is_read(open_page, runs, film):
     bars = page.locator(".chances .bar").evaluate_all("bars => bars.map(bar => bar.style.getPropertyValue('--v'))")
     assert dict(zip(surest.probabilities, map(float, bars))) == close_to(surest.probabilities)
 
-    timeline = page.locator(".timeline svg")
+    timeline = page.locator(".timeline.wide svg")
     expect(timeline).to_be_visible()
     assert set(surest.probabilities) <= set(timeline.locator("text").all_text_contents())
     assert timeline.locator("path").count() >= 2 * len(surest.probabilities)  # all, and where it is said

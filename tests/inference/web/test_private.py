@@ -45,3 +45,16 @@ def test_files_are_forgotten_with_the_folders_that_held_nothing_else(tmp_path):
         (tmp_path / name).touch()
     forget(tmp_path / "alone" / "a.mp4", None, str(tmp_path / "shared" / "b.mp4"), tmp_path / "nowhere" / "d.mp4", "")
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["shared", "shared/c.mp4"]
+
+
+def test_what_a_killed_page_left_is_removed_and_what_a_running_one_has_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, running, other = (tmp_path / f"camxuc-{name}" for name in (f"{ended.pid}-a", f"{os.getpid()}-b", "of-others"))
+    for folder in (left, running, other):
+        folder.mkdir()
+        (folder / "clip.mp4").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    new = private_folder()
+    assert not left.exists() and running.exists() and other.exists() and new.name.startswith(f"camxuc-{os.getpid()}-")

@@ -21,7 +21,8 @@ def recogniser(visual: nn.Module | None = None, size: int = 32, two: bool = True
     torch.manual_seed(seed)
     clip = load_clip("micro", "none", size)
     clip.visual = visual or clip.visual
-    settings = VideoModelConfig(contexts_number=3, temporal_heads=4, temperature=0.05, mirror=options.pop("mirror", False))
+    mirror = options.pop("mirror", False)
+    settings = VideoModelConfig(contexts_number=3, temporal_heads=4, temperature=0.05, mirror=mirror)
     return VideoRecogniser(clip, TEXTS, settings, two_streams=two, **options).eval()
 
 
@@ -37,7 +38,8 @@ def test_attention_is_that_over_the_features_of_the_frames(micro, two):
         streams = [(stream[0].float() - video.mean) / video.std for stream in (batch.face, batch.context)[: 1 + two]]
         x = [video.adapter(F.normalize(video.visual(stream), dim=-1) * 32**0.5) for stream in streams]
         frames = video.fusion(*x) if two else x[0]
-        assert torch.allclose(F.normalize(video.temporal(frames[None]), dim=-1), video(batch.face, batch.context), atol=1e-5)
+        feature = F.normalize(video.temporal(frames[None]), dim=-1)
+        assert torch.allclose(feature, video(batch.face, batch.context), atol=1e-5)
         assert torch.allclose(found.frames, frame_attention(video.temporal, frames[None])[0], atol=1e-5)
     assert found.frames.shape == (5,) and found.frames.std() > 1e-3
     assert found.face.shape == (5, 32, 32) and (found.context is not None) == two
@@ -55,7 +57,8 @@ class Colours(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(3, 2, 4, stride=4, bias=False)
-        self.conv.weight.data = (torch.tensor([[1.0, 0, -1], [-1, 0, 1]]) / 16)[..., None, None].expand(2, 3, 4, 4).clone()
+        colours = torch.tensor([[1.0, 0, -1], [-1, 0, 1]]) / 16
+        self.conv.weight.data = colours[..., None, None].repeat(1, 1, 4, 4)
         self.relu = nn.ReLU()
 
     def forward(self, images):
@@ -104,7 +107,7 @@ def test_heat_lies_on_the_patch_that_decides(colours, red, blue):
 
 
 def test_heat_is_for_a_class_over_the_mean_of_all(colours):
-    """Red raises the first class, and the second three times as much; so blue, at the cost of red, speaks for the first."""
+    """Red raises the first class, and the second three times as much; so blue, which dilutes it, speaks for the first."""
     colours.text = torch.tensor([[1.0], [3], [0]]) * torch.eye(1, 32)
     batch = Batch(torch.zeros(1), ["x"], painted((1, 1), (5, 5)), painted((1, 1), (5, 5)))
     for label, place in ((0, (5, 5)), (1, (1, 1))):
@@ -144,9 +147,9 @@ def test_other_weights_give_another_map(micro, name, size):
 @pytest.mark.parametrize("two", [True, False])
 def test_a_frozen_image_tower_has_the_same_map(micro, two):
     batch = clips(1, 3, two)
-    free, frozen = (said_of(awake(recogniser(two=two, trainable_image=trainable)), batch) for trainable in (True, False))
-    assert torch.equal(free.frames, frozen.frames) and torch.equal(free.face, frozen.face) and frozen.face.max() > 0
-    assert not two or torch.equal(free.context, frozen.context)
+    free, frozen = (said_of(awake(recogniser(two=two, trainable_image=learns)), batch) for learns in (True, False))
+    assert torch.equal(free.frames, frozen.frames) and torch.allclose(free.face, frozen.face, atol=1e-4)
+    assert frozen.face.max() > 0 and (not two or torch.allclose(free.context, frozen.context, atol=1e-4))
 
 
 @pytest.mark.parametrize("taken", [torch.enable_grad, torch.no_grad])

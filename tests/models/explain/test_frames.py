@@ -45,7 +45,8 @@ def by_hand(model: TemporalTransformer, frames: torch.Tensor) -> tuple[torch.Ten
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.sampled_from(["cls", "attention"]), st.integers(1, 3), st.integers(1, 3), st.integers(1, 7), st.integers(0, 999))
+@given(st.sampled_from(["cls", "attention"]), st.integers(1, 3), st.integers(1, 3), st.integers(1, 7),
+       st.integers(0, 999))
 def test_shares_equal_rollout_by_hand(pool, layers, clips, frames, seed):
     model = temporal(pool, layers, seed)
     x = torch.randn(clips, frames, 8)

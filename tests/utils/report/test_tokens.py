@@ -93,7 +93,8 @@ def test_the_page_shows_the_review_as_it_is():
 
 
 def test_colours_and_strengths_stand_in_the_page():
-    found = Found("PRICE", "Negative", 0.876, 3, [Mark("giá", said=0.5), Mark(" "), Mark("cao", said=-1.0), Mark("x", said=0.1)])
+    marks = [Mark("giá", said=0.5), Mark(" "), Mark("cao", said=-1.0), Mark("x", said=0.1)]
+    found = Found("PRICE", "Negative", 0.876, 3, marks)
     html = page(ReadReview([Mark("giá", 3, "PRICE", 0.456), Mark(" cao")], [found]))
     assert words(html, "p") == ['<mark style="--hue: var(--s3); --v: 46%" title="PRICE">giá</mark> cao']
     assert words(html, "td") == ['<b style="--v: 30%">giá</b> <i style="--v: 60%">cao</i>x']
