@@ -64,7 +64,8 @@ def serve(run: str, words: list[str]) -> None:
         _, address, public = page.launch(
             server_name=HERE, server_port=settings.port or free_port(), share=settings.share, quiet=True,
             prevent_thread_lock=True, max_file_size=int(settings.max_megabytes * 1e6), allowed_paths=[],
-            footer_links=[], app_kwargs=own_hosts_only(settings), theme=theme(), css=style(), enable_monitoring=False, ssr_mode=False, pwa=False)
+            footer_links=[], app_kwargs=own_hosts_only(settings), theme=theme(), css=style(), enable_monitoring=False,
+            ssr_mode=False, pwa=False)
     except OSError as error:
         raise UserError(f"--port {settings.port}: {error}") from None
     print(f"{address}  (this machine only; " + (f"and, shared with whoever has it, {public}" if settings.share else

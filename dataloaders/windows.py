@@ -67,8 +67,8 @@ def cut_frames(frames: Iterable[tuple[Moment, Box | None]], config: ClipDataConf
 def slide(shots: Iterable[Shot], length: float, stride: float, config: ClipDataConfig) -> Iterator[Window]:
     """Windows of `length` seconds, one every `stride` seconds.
 
-    Its T frames are drawn from those with a box, if there are any. The last is shorter, so that every frame is seen; a source that is shorter than a window is one. Places with no
-    frame in them are left out.
+    The frames of each are drawn from those with a box, if there are any. The last window is shorter, so that the end is
+    seen too; a source that is shorter than a window is one. Places with no frame in them are left out.
     """
     held: deque[Shot] = deque()
     number, seen = 0, -1.0  # of the window that is being filled; the time up to which frames were in a window

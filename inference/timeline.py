@@ -88,7 +88,8 @@ class Timeline:
         """For a page: coloured by its variables --muted, --rule, --pale and --s1."""
         with matplotlib.rc_context({"svg.fonttype": "none"}):
             file = StringIO()
-            self._draw(STAND_INS, "", NARROW if narrow else 1).savefig(file, format="svg", transparent=True, metadata={"Date": None})
+            figure = self._draw(STAND_INS, "", NARROW if narrow else 1)
+            figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
         return inline(file.getvalue(), "narrow" if narrow else "timeline", VARIABLES)
 
     def _draw(self, palette: Palette, title: str, share: float) -> Figure:

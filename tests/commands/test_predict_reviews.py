@@ -93,8 +93,9 @@ def test_reviews_in_quotes_are_read_as_those_of_a_file(run, tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a b.jsonl", "quoted.jsonl"]
 
 
-@pytest.mark.parametrize("name, review", [("giá rẻ", True), ("rẻ", True), ("-", False), ("no file.CSV", False), (" a ", True), ("clips/one", False),
-                                          ("máy tốt, xem video.mp4", True)])
+@pytest.mark.parametrize("name, review", [
+    ("giá rẻ", True), ("rẻ", True), ("-", False), ("no file.CSV", False), (" a ", True),
+    ("clips/one", False), ("máy tốt, xem video.mp4", True)])
 def test_what_is_a_review_and_what_a_file(tmp_path, monkeypatch, name, review):
     monkeypatch.chdir(tmp_path)
     assert is_review(name) is review
