@@ -149,6 +149,7 @@ def test_explanations_are_the_weights_of_tokens_and_a_page(run, tmp_path, capsys
             tokens = aspect["tokens"]
             letters = "".join(token["text"] for token in tokens[1:-1]).replace("▁", "")
             assert letters.replace(" ", "") == line["text"].replace(" ", "")
+            assert all(token["text"].strip() for token in tokens)  # blanks between them are none
             assert tokens[0]["mention"] == tokens[-1]["sentiment"] == 0 and any(token["mention"] for token in tokens)
             assert any(token["sentiment"] for token in tokens) == ("sentiment" in aspect)
     assert [[aspect["aspect"] for aspect in whys[place]["aspects"]] for place in (0, 2)] == [["PRICE"], ["OTHERS"]]

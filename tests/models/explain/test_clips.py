@@ -107,7 +107,7 @@ def test_heat_lies_on_the_patch_that_decides(colours, red, blue):
 
 
 def test_heat_is_for_a_class_over_the_mean_of_all(colours):
-    """Red raises the first class, and the second three times as much; so blue, which dilutes it, speaks for it."""
+    """Red raises the first class, and the second thrice as much; blue, which dilutes it, speaks for the first."""
     colours.text = torch.tensor([[1.0], [3], [0]]) * torch.eye(1, 32)
     batch = Batch(torch.zeros(1), ["x"], painted((1, 1), (5, 5)), painted((1, 1), (5, 5)))
     for label, place in ((0, (5, 5)), (1, (1, 1))):
