@@ -197,17 +197,18 @@ def test_help_lists_the_flags(tmp_path, capsys):
     assert main(["serve", "--help"]) == 0 and "main.py serve RUN... [flags]" in capsys.readouterr().out
 
 
+def test_other_names_of_this_machine_are_refused(served):
+    """A page of another site could have its name resolved to 127.0.0.1, and read what stands here."""
+    for host, status in (("127.0.0.1", 200), ("localhost", 200), ("evil.example", 400)):
+        assert httpx.get(served.url, headers={"Host": f"{host}:{served.port}"}).status_code == status
+
+
 # The end; it stands last
 
 
 def test_ctrl_c_ends_it_and_takes_the_private_folder_along(served):
     (folder,) = served.private()
-    assert list(folder.rglob("x.mp4"))
+    httpx.post(f"{served.url}gradio_api/upload", files={"files": ("last.mp4", b"film")}, timeout=60)
+    assert list(folder.rglob("last.mp4"))
     assert served.end(signal.SIGINT) == 0
     assert served.private() == [] and "KeyboardInterrupt" not in served.errors
-
-
-def test_other_names_of_this_machine_are_refused(served):
-    """A page of another site could have its name resolved to 127.0.0.1, and read what stands here."""
-    for host, status in (("127.0.0.1", 200), ("localhost", 200), ("evil.example", 400)):
-        assert httpx.get(served.url, headers={"Host": f"{host}:{served.port}"}).status_code == status

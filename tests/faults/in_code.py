@@ -8,7 +8,7 @@ from dataloaders import augment, crops, readers, video
 from dataloaders.order import Order, class_weights
 from models.adapter import Adapter
 from models.prompts import PromptLearner
-from models.recogniser import VideoRecogniser
+from models.recogniser import VideoRecogniser, compare
 from models.video_encoder import VideoEncoder
 from tests.faults.fault import Fault
 from tests.faults.in_data import edit
@@ -73,7 +73,7 @@ CODE = [
     Fault("the prompt learner is cut off", "prompts stay random", "no-gradient",
           line=(PromptLearner.forward, "self.context.expand", "self.context.detach().expand")),
     Fault("logits are cosines times the temperature", "the loss stays at ln 7", "trial-logits",
-          line=(VideoRecogniser.forward, "video @ text.T / self.temperature", "video @ text.T * self.temperature")),
+          line=(compare, "text.float().T / temperature", "text.float().T * temperature")),
     Fault("LDL's targets are learned too", "targets drift to what is easy", "known-answer",
           line=(ldl.semantic_ldl_loss, "text_features.detach()", "text_features")),
     Fault("LDL never sets in", "the curve of LSR2 alone", "configured-but-idle",

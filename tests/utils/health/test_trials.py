@@ -281,11 +281,11 @@ LINES = {
     "keys": [("video", VideoRecogniser._keys, "self.key_side(self.text", "self.prompts(self.text"),
              ("video --moco-keys video", VideoRecogniser._keys, "self.key_side(batch", "self.video(batch"),
              ("simclr --ssl moco", SimCLR._keys, "= self.key_side", "= self.video, self.head")],
-    "mirror": [("video --mirror", VideoRecogniser.forward, "self.mirror and not self.training", "self.mirror")],
+    "mirror": [("video --mirror", VideoRecogniser.features, "self.mirror and not self.training", "self.mirror")],
     "part-without-gradient": [
         ("video", VideoRecogniser.forward, "text_features=text,", "text_features=text.detach(),"),
-        ("text", ReviewReader.forward, "self._project(embedding)", "self._project(embedding.detach())"),
-        ("text", ReviewReader.forward, "self.mentions(pooled)", "self.mentions(pooled.detach())")],
+        ("text", ReviewReader._decide, "self._project(embedding)", "self._project(embedding.detach())"),
+        ("text", ReviewReader._decide, "self.mentions(pooled)", "self.mentions(pooled.detach())")],
     "value": [
         ("simclr", utils.objective.simclr.Contrast.forward, "output.key)", "output.key.roll(1, 0))"),
         ("simclr --ssl moco", utils.objective.simclr.Queue.forward, "output.key,", "output.key.roll(1, 0),"),
