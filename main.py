@@ -26,7 +26,8 @@ from commands.serve import serve
 from commands.train import train
 from utils.errors import UserError
 
-COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "serve": serve, "export": export, "ablate": ablate}
+COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "serve": serve,
+            "export": export, "ablate": ablate}
 
 
 def main(words: list[str]) -> int:

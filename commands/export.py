@@ -1,13 +1,16 @@
 """`main.py export`: a run for others, or for other runtimes."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from commands.output_files import make_folder
 from inference.hub import PublishedRun
 from inference.onnx import FILE, WEIGHTS, OnnxNetwork, export_clips, export_reviews, sign
 from inference.run import Run, open_run
@@ -46,14 +49,16 @@ def export(run_dir: str, words: list[str]) -> None:
     if settings.format == "onnx":
         if settings.push_to_hub:
             raise UserError("--push-to-hub: uploads what --format safetensors writes")
-        folder = _made(settings.output_dir or run.folder)
+        folder = settings.output_dir or run.folder
+        make_folder(folder)
         print(f"{folder / FILE}: differs from PyTorch by {export_onnx(run, folder):.1e} at most, on fresh inputs")
         return
-    folder, published = _made(settings.output_dir or run.folder / "export"), PublishedRun(run)
+    folder, published = settings.output_dir or run.folder / "export", PublishedRun(run)
+    make_folder(folder)
     if folder.samefile(run.folder):
         raise UserError(f"--output-dir {folder}: is the run itself, whose settings would lose their paths; give "
                         "another")
-    if folder.exists() and any(folder.iterdir()) and not is_exported(folder):
+    if any(folder.iterdir()) and not is_exported(folder):
         raise UserError(f"--output-dir {folder}: holds other files, which would be written over; give an empty folder")
     try:
         (folder / "README.md").unlink(missing_ok=True)  # the mixin keeps one that is there
@@ -68,14 +73,6 @@ def export(run_dir: str, words: list[str]) -> None:
             raise UserError(f"--push-to-hub {settings.push_to_hub}: {first_line(error)[:160]}") from None
 
 
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output-dir {folder}: cannot be made: {error.strerror}") from None
-    return folder
-
-
 def is_exported(folder: Path) -> bool:
     """Whether an earlier export made the folder."""
     try:
@@ -88,23 +85,25 @@ def export_onnx(run: Run, folder: Path) -> float:
     """Write the file and read it again; the largest difference to PyTorch in a logit.
 
     Raises:
-        UserError: the difference is over TOLERANCE; the file is then removed.
+        UserError: the difference is over TOLERANCE; an earlier file stays as it is.
     """
-    if isinstance(run.config, TextConfig):
-        network, longest = run.network, run.config.data.max_tokens
-        export_reviews(network, longest, folder / FILE)
-        tried = [_reviews(run, batch, min(10 * length, longest)) for batch, length in TRIED]
-    else:
-        network = ClipClassifier(run.network, learned_classes(run.network))
-        export_clips(network, run.config.data.image_size, folder / FILE)
-        tried = [_clips(run, batch, frames) for batch, frames in TRIED]
-    sign(folder, run.folder / WEIGHTS)
-    written = OnnxNetwork(folder)
-    with torch.no_grad():
-        difference = float(torch.stack([_difference(network(batch), written(batch)) for batch in tried]).max())
-    if not difference <= TOLERANCE:  # NaN is no small difference
-        (folder / FILE).unlink()
-        raise UserError(f"export: the ONNX file differs from PyTorch by {difference:.1e}, more than {TOLERANCE:g}")
+    with TemporaryDirectory(dir=folder) as name:
+        fresh = Path(name)
+        if isinstance(run.config, TextConfig):
+            network, longest = run.network, run.config.data.max_tokens
+            export_reviews(network, longest, fresh / FILE)
+            tried = [_reviews(run, batch, min(10 * length, longest)) for batch, length in TRIED]
+        else:
+            network = ClipClassifier(run.network, learned_classes(run.network))
+            export_clips(network, run.config.data.image_size, fresh / FILE)
+            tried = [_clips(run, batch, frames) for batch, frames in TRIED]
+        sign(fresh, run.folder / WEIGHTS)
+        written = OnnxNetwork(fresh)
+        with torch.no_grad():
+            difference = float(torch.stack([_difference(network(batch), written(batch)) for batch in tried]).max())
+        if not difference <= TOLERANCE:  # NaN is no small difference
+            raise UserError(f"export: the ONNX file differs from PyTorch by {difference:.1e}, more than {TOLERANCE:g}")
+        os.replace(fresh / FILE, folder / FILE)
     return difference
 
 

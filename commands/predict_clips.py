@@ -5,25 +5,23 @@ import json
 import os
 import sys
 from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
 
 from commands.output_files import make_folder, output_files
 from dataloaders.clips import ClipError
-from dataloaders.crops import FACE_BOX
-from dataloaders.stream import Stream
+from dataloaders.stream import Moment
 from inference import why
-from inference.annotate import Annotator
-from inference.clips import Answer, ClipPredictor
+from inference.clips import Answer, ClipPredictor, is_camera, worth
+from inference.reading import Reading
 from inference.run import Run
-from inference.timeline import Timeline
 from utils.config import ClipPredictSettings
 from utils.errors import UserError
 
 DEEPEST = 6  # folders that tell inputs apart
+
 
 def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
     """Answers to each input, into --output-dir; 2 if one of them could not be read to its end, else 0."""
@@ -34,7 +32,8 @@ def predict_clips(run: Run, settings: ClipPredictSettings) -> int:
                          beside)
     if settings.video and (cameras := [name for name in sources if is_camera(name)]):
         raise UserError(f"--video: camera {cameras[0]} cannot be read a second time; record it, and predict the file")
-    predictor = ClipPredictor(run, settings.device, settings.classes or None, settings.windows, settings.face, settings.onnx)
+    predictor = ClipPredictor(run, settings.device, settings.classes or None, settings.windows, settings.face,
+                              settings.onnx)
     say_what_is_done(predictor, zero_shot=bool(settings.classes))
     make_folder(folder)
     failed = False
@@ -65,10 +64,6 @@ def expanded(inputs: tuple[str, ...]) -> list[str]:
     return found
 
 
-def is_camera(name: str) -> bool:
-    return name.isdecimal() and not Path(name).exists()
-
-
 def stem_of(name: str) -> str:
     """What an input's files are called."""
     path = Path(os.path.abspath(name))  # a dot is a folder, too
@@ -91,20 +86,25 @@ def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:
                    "the run was trained so; --faces find looks for faces")
         print(f"frames are cut at the centre: {why_not}", file=sys.stderr)
     if predictor.run.config.data.crop_body:
-        print("the context is the whole frame: the run was trained on bodies, and these are not looked for", file=sys.stderr)
+        print("the context is the whole frame: the run was trained on bodies, and these are not looked for",
+              file=sys.stderr)
     if zero_shot:
-        print(f"zero-shot: {', '.join(predictor.classes)} were never trained on, and nothing tells how right the answers "
-              "are", file=sys.stderr)
+        print(f"zero-shot: {', '.join(predictor.classes)} were never trained on; nothing tells how right the answers are",
+              file=sys.stderr)
 
 
-@dataclass
 class Prediction:
-    """One input on its way to its files."""
+    """One input on its way to its files.
 
-    predictor: ClipPredictor
-    source: str
-    path: Path  # of the JSON lines; the other files stand beside it
-    settings: ClipPredictSettings
+    Args:
+        path: of the JSON lines; the other files stand beside it.
+    """
+
+    def __init__(self, predictor: ClipPredictor, source: str, path: Path, settings: ClipPredictSettings):
+        self.predictor, self.source, self.path, self.settings = predictor, source, path, settings
+        self.video = path.with_suffix(".mp4") if settings.video else None
+        self.reading = Reading(predictor, predictor.stream(source), self.video)
+        self.best: Answer | None = None  # to be explained
 
     def run(self) -> str:
         """Write all files; a line that says what is in them.
@@ -112,69 +112,47 @@ class Prediction:
         Raises:
             ClipError: the input cannot be read; what was read of it before stands in the files.
         """
-        stream, predictor = self.predictor.stream(self.source), self.predictor
-        self.timeline = Timeline(predictor.classes, predictor.windows.step)
-        self.best: Answer | None = None
-        self.frames = self.with_box = 0
-        self.cut: dict[str, int] = {}
-        annotator = Annotator(stream, self.path.with_suffix(".mp4")) if self.settings.video else None
         try:
-            with ExitStack() as stack:
-                if annotator:
-                    stack.callback(annotator.close)
-                self._read(stream, annotator)
-        except KeyboardInterrupt:
+            self._read()
+        except KeyboardInterrupt:  # by which a camera is ended
             if not is_camera(self.source):
                 raise
         finally:
-            written = self._finish(bool(annotator)) if self.timeline.answers else self.path.unlink(missing_ok=True)
-        if not self.timeline.answers:
+            written = self._finish() if self.best else self.path.unlink(missing_ok=True)
+        if not self.best:
             raise ClipError("stopped before the first answer")
-        return self._summary(stream) + "  -> " + ", ".join(map(str, written))
+        return self._summary() + "  -> " + ", ".join(map(str, written))
 
-    def _read(self, stream: Stream, annotator: Annotator | None) -> None:
-        def watch(moment, box) -> None:
-            self.frames += 1
-            self.with_box += box is not None
+    def _read(self) -> None:
+        settings, stream = self.settings, self.reading.stream
+
+        def watch(moment: Moment) -> None:
             bar.total = stream.seconds and max(round(stream.seconds), 1)
             bar.update(int(moment.time) - bar.n)
-            if annotator:
-                annotator.saw(moment, box)
 
         bar = tqdm(desc=Path(self.source).name, unit=" s of video", leave=False, dynamic_ncols=True)
-        with bar, self.path.open("w", encoding="utf-8") as file:
-            answers = self.predictor.answers(stream, self.settings.seconds, self.settings.batch_size, watch)
+        answers = self.reading.answers(watch, settings.seconds, settings.batch_size)
+        with bar, closing(answers), self.path.open("w", encoding="utf-8") as file:
             for answer in answers:
                 file.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
                 file.flush()
-                self._take(answer)
-                if annotator:
-                    annotator.add(answer)
+                if not self.best or worth(answer, settings.explain_at) > worth(self.best, settings.explain_at):
+                    self.best = answer
 
-    def _take(self, answer: Answer) -> None:
-        self.timeline.add(answer)
-        self.cut[answer.cut] = self.cut.get(answer.cut, 0) + 1
-        at = self.settings.explain_at
-        rank = (lambda of: of.probability) if at is None else (lambda of: -abs(of.start + of.end - 2 * at))
-        if self.best is None or rank(answer) > rank(self.best):
-            self.best = answer
-
-    def _finish(self, with_video: bool) -> list[Path]:
-        """The pictures."""
+    def _finish(self) -> list[Path]:
+        """The pictures; all files."""
         picture = self.path.with_suffix(".png")
-        self.timeline.save(picture, Path(self.source).name)
-        written = [self.path, picture] + ([self.path.with_suffix(".mp4")] if with_video else [])
+        self.reading.timeline.save(picture, Path(self.source).name)
+        written = [self.path, picture, *filter(None, [self.video])]
         if self.settings.explains:
             written += why.save(self.predictor.explained(self.best), self.path.parent, self.path.stem)
         return written
 
-    def _summary(self, stream: Stream) -> str:
-        mean = self.timeline.mean
-        label = max(mean, key=mean.get)
-        count = self.timeline.answers
-        parts = [f"{self.source}: {label} {mean[label]:.2f} on the whole, {count} answer{'s' if count > 1 else ''}"]
+    def _summary(self) -> str:
+        reading, count = self.reading, self.reading.timeline.answers
+        parts = [f"{self.source}: {reading.label} {reading.timeline.mean[reading.label]:.2f} on the whole, "
+                 f"{count} answer{'s' if count > 1 else ''}"]
         if self.predictor.finds_faces:
-            parts.append(f"a face in {self.with_box / self.frames:.0%} of {self.frames} frames")
-        if fallen := {cut: number for cut, number in self.cut.items() if cut != FACE_BOX}:
-            parts.append(", ".join(f"{number} of {count} rest on a {cut}" for cut, number in fallen.items()))
-        return "; ".join(parts + stream.notes)
+            parts.append(f"a face in {reading.with_box / reading.frames:.0%} of {reading.frames} frames")
+        parts += [f"{number} of {count} rest on a {cut}" for cut, number in reading.without_face.items()]
+        return "; ".join(parts + reading.stream.notes)

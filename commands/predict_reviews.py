@@ -91,5 +91,5 @@ def explained(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict
             if len(shown) < SHOWN:
                 shown.append(read_review(aspects, weights, text))
             yield row, text, aspects, note
-    path.with_suffix(".why.html").write_text(render("tokens.html.j2", {"recipe": reader.run.config.recipe,
-                                                                     "reviews": shown, "most": SHOWN}), encoding="utf-8")
+    page = render("tokens.html.j2", {"recipe": reader.run.config.recipe, "reviews": shown, "most": SHOWN})
+    path.with_suffix(".why.html").write_text(page, encoding="utf-8")

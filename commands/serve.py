@@ -11,7 +11,7 @@ import tyro
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from inference import ClipPredictor, ReviewPredictor
+from inference.predictor import Predictor, predictor_of
 from inference.run import open_run
 from inference.web.private import private_folder
 from utils.config import FaceSettings, TextConfig, WindowSettings
@@ -82,12 +82,12 @@ def own_hosts_only(settings: ServeSettings) -> dict:
     return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]}
 
 
-def opened(folder: str, settings: ServeSettings) -> ClipPredictor | ReviewPredictor:
+def opened(folder: str, settings: ServeSettings) -> Predictor:
     """A run with the settings that its task has; what it lacks is said now, and not to the first visitor."""
     run = open_run(Path(folder))
     if isinstance(run.config, TextConfig):
-        return ReviewPredictor(run, settings.device)
-    predictor = ClipPredictor(run, settings.device, windows=settings.windows, faces=settings.face)
+        return predictor_of(run, settings.device)
+    predictor = predictor_of(run, settings.device, windows=settings.windows, faces=settings.face)
     predictor.make_ready()
     return predictor
 

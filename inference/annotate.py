@@ -11,6 +11,7 @@ from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from dataloaders.boxes import Box
+from dataloaders.clips import ClipError
 from dataloaders.stream import Moment, Stream
 from inference.clips import Answer
 
@@ -56,7 +57,8 @@ class Annotator:
     def _write(self, answer: Answer, until: float) -> None:
         while self._boxes and self._boxes[0][0] < until:
             _, box = self._boxes.popleft()
-            moment = next(self._moments)
+            if (moment := next(self._moments, None)) is None:
+                raise ClipError("has changed while it was read")
             frame = av.VideoFrame.from_ndarray(_even(drawn(moment.pixels, box, answer)), format="rgb24")
             if self._container is None:
                 self._open(frame)

@@ -17,8 +17,9 @@ from inference.run import Run
 from models.classifier import ClipClassifier, learned_classes, unseen_classes
 from models.explain.clips import Reasons, reasons
 from utils.config import FaceSettings, WindowSettings
+from utils.config.predict import NO_GRADIENTS
 from utils.errors import UserError, first_line
-from utils.precision import choose_device, choose_precision
+from utils.precision import choose_device, dtype_at_inference
 from utils.prediction import predict
 from utils.structures import Batch
 from utils.tally import Tally
@@ -36,9 +37,9 @@ class Seen:
 class Answer:
     """What the network says of `start` to `end`, in seconds.
 
-    `probabilities` are by class, in label order. `frame` and `time` are those of the middle, `box` is its face in pixels
-    of the file, and `cut` what the network got of it: a face box, or what stands in for one. `frames_with_box` is the
-    share of all frames of the window in which the face was found.
+    `probabilities` are by class, in label order. `frame` and `time` are those of the middle, `box` is its face in
+    pixels of the file, and `cut` what the network got of it: a face box, or what stands in for one. `frames_with_box`
+    is the share of all frames of the window in which the face was found.
     """
 
     start: float
@@ -92,8 +93,6 @@ class ClipPredictor:
         UserError: damaged weights, no such device, names that do not fit the text tower, no model.onnx.
     """
 
-    unit = "clips"
-
     def __init__(self, run: Run, device: str = "auto", classes: list[str] | str | None = None,
                  windows: WindowSettings = WindowSettings(), faces: FaceSettings = FaceSettings(), onnx: bool = False):
         self.run, self.windows, self.faces = run, windows, faces
@@ -106,8 +105,7 @@ class ClipPredictor:
         if onnx and classes:
             raise UserError("--onnx: model.onnx knows the classes of training only; leave out --onnx or --classes")
         self.network = OnnxNetwork(run.folder) if onnx else self._classifier(classes).to(self.device)
-        # On a CPU float32, so that every CPU, and onnxruntime, say the same.
-        self.dtype = None if onnx or self.device.type == "cpu" else choose_precision(run.config.train, self.device).dtype
+        self.dtype = None if onnx else dtype_at_inference(run.config.train, self.device)
         self._detector = None
 
     def _classifier(self, classes: list[str] | None) -> ClipClassifier:
@@ -146,13 +144,12 @@ class ClipPredictor:
 
     def explain(self, source: str | Path | int, at: float | None = None) -> Explanation:
         """What the surest answer rests on, or the one at second `at`. See `predict` for what is raised."""
-        return self.explained(chosen(self.answers(self.stream(source)), at))
+        return self.explained(max(self.answers(self.stream(source)), key=lambda answer: worth(answer, at)))
 
     def stream(self, source: str | Path | int) -> Stream:
-        """A camera's number stands for the camera, unless a file has that name."""
-        if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
-            source = int(source)
-        return Stream(source if isinstance(source, int) else Path(source), self.windows.frame_rate)
+        """Of a file, a folder or a camera."""
+        camera = isinstance(source, int) or is_camera(str(source))
+        return Stream(int(source) if camera else Path(source), self.windows.frame_rate)
 
     def answers(self, stream: Stream, seconds: float | None = None, batch_size: int = 8,
                 watch: Callable[[Moment, Box | None], None] = lambda moment, box: None) -> Iterator[Answer]:
@@ -174,8 +171,9 @@ class ClipPredictor:
         for of_batch, batch in batches(windows, batch_size):
             for place, (window, row) in enumerate(zip(of_batch, self._probabilities(batch))):
                 middle = window.middle
-                yield Answer(window.start, window.end, dict(zip(self.classes, row.tolist())), middle.number, middle.time,
-                             middle.box, middle.step, window.boxes, Seen(middle.picture, batch.row(place)))
+                yield Answer(window.start, window.end, dict(zip(self.classes, row.tolist())), middle.number,
+                             middle.time, middle.box, middle.step, window.boxes,
+                             Seen(middle.picture, batch.row(place)))
 
     def _with_boxes(self, frames: Iterable[Moment]) -> Iterator[tuple[Moment, Box | None]]:
         if not self.finds_faces:
@@ -185,7 +183,8 @@ class ClipPredictor:
 
     def _probabilities(self, batch: Batch) -> Tensor:
         """(B, C)"""
-        return predict(self.network, [batch], self.device, Tally("input", len(batch), max_bad=1), self.dtype).probabilities
+        tally = Tally("input", len(batch), max_bad=1)
+        return predict(self.network, [batch], self.device, tally, self.dtype).probabilities
 
     def explained(self, answer: Answer, label: str | None = None) -> Explanation:
         """What speaks for a class, if none is given that of the answer, which must have what was `seen`.
@@ -194,14 +193,17 @@ class ClipPredictor:
             UserError: in onnxruntime there are no gradients.
         """
         if not isinstance(self.network, ClipClassifier):
-            raise UserError("--explain: needs gradients, which onnxruntime does not have; leave out --onnx")
+            raise UserError(NO_GRADIENTS)
         label = label or answer.label
         number = list(answer.probabilities).index(label)
         return Explanation(answer, label, reasons(self.network, answer.seen.batch.to(self.device), number))
 
 
-def chosen(answers: Iterable[Answer], at: float | None) -> Answer:
-    """The surest, or that whose middle is nearest to second `at`. There must be one."""
-    if at is None:
-        return max(answers, key=lambda answer: answer.probability)
-    return min(answers, key=lambda answer: abs(answer.start + answer.end - 2 * at))
+def is_camera(source: str) -> bool:
+    """A number stands for a camera, unless a file has that name."""
+    return source.isdecimal() and not Path(source).exists()
+
+
+def worth(answer: Answer, at: float | None) -> float:
+    """How much an answer is to be explained: the surest most, or that whose middle is nearest to second `at`."""
+    return answer.probability if at is None else -abs(answer.start + answer.end - 2 * at)

@@ -11,8 +11,7 @@ from huggingface_hub import ModelCard, PyTorchModelHubMixin, snapshot_download
 from torch import nn
 
 from inference.card import card_data, card_text
-from inference.clips import ClipPredictor
-from inference.reviews import ReviewPredictor
+from inference.predictor import Predictor, predictor_of
 from inference.run import Run, open_run
 from models import save_run_model
 from utils.config import Config, TextConfig
@@ -38,17 +37,16 @@ class PublishedRun(nn.Module, PyTorchModelHubMixin, library_name="camxuc"):
     def forward(self, batch) -> Any:
         return self.network(batch)
 
-    def predictor(self, device: str = "auto", **settings) -> ClipPredictor | ReviewPredictor:
-        """Ready to predict; see `load_run`."""
-        kind = ReviewPredictor if isinstance(self.run.config, TextConfig) else ClipPredictor
-        return kind(self.run, device, **settings)
+    def predictor(self, device: str = "auto", **settings) -> Predictor:
+        """Ready to predict; see `predictor_of`."""
+        return predictor_of(self.run, device, **settings)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         run, config = self.run, without_paths(self.run.config)
         save_run_model(self.network, run.labels, save_directory)
         save_config(config, save_directory / "config.yaml")
-        told = {"library": "camxuc", "recipe": config.recipe, "model": config.model.model, "classes": run.labels.classes,
-                "aspects": run.labels.aspects}
+        told = {"library": "camxuc", "recipe": config.recipe, "model": config.model.model,
+                "classes": run.labels.classes, "aspects": run.labels.aspects}
         (save_directory / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
         if isinstance(config, TextConfig):
             shutil.copytree(run.folder / "tokenizer", save_directory / "tokenizer", dirs_exist_ok=True)

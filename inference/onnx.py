@@ -1,6 +1,5 @@
 """Networks as ONNX files, written by torch and run by onnxruntime."""
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from torch.export import Dim
 from models.aspects import ReviewReader
 from models.classifier import ClipClassifier
 from utils.errors import UserError, first_line
+from utils.provenance.hashes import file_hash
 from utils.structures import Batch, Output
 
 FILE, WEIGHTS = "model.onnx", "model.safetensors"
@@ -51,7 +51,8 @@ def export_clips(classifier: ClipClassifier, image_size: int, path: Path) -> Non
     streams = ("face",) if classifier.recogniser.video.fusion is None else ("face", "context")
     batch, frames = Dim("batch", min=1, max=4096), Dim("frames", min=1, max=4096)
     example = tuple(torch.rand(2, 3, 3, image_size, image_size) * 255 for _ in streams)
-    _write(_OfClips(classifier), example, streams, ("logits", "embedding"), [{0: batch, 1: frames}] * len(streams), path)
+    free = [{0: batch, 1: frames}] * len(streams)
+    _write(_OfClips(classifier), example, streams, ("logits", "embedding"), free, path)
 
 
 def export_reviews(reader: ReviewReader, longest: int, path: Path) -> None:
@@ -72,13 +73,8 @@ def _write(module: nn.Module, example: tuple, inputs: Sequence[str], outputs: Se
 def sign(folder: Path, weights: Path) -> None:
     """Note in the folder's file which weights it was made of, so that it is not run beside others."""
     model = onnx.load(folder / FILE)
-    onnx.helper.set_model_props(model, {WEIGHTS: sha256_of(weights)})
+    onnx.helper.set_model_props(model, {WEIGHTS: file_hash(weights)})
     onnx.save(model, folder / FILE)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -111,7 +107,7 @@ class OnnxNetwork(nn.Module):
         except Exception as error:  # onnxruntime's are of many kinds; all mean the same to the user
             raise UserError(f"{path}: onnxruntime cannot read it: {first_line(error)[:120]}") from None
         made_of = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS)
-        if made_of and (folder / WEIGHTS).is_file() and made_of != sha256_of(folder / WEIGHTS):
+        if made_of and (folder / WEIGHTS).is_file() and made_of != file_hash(folder / WEIGHTS):
             raise UserError(f"{path}: made of other weights than those beside it; export it again")
         self._inputs = [node.name for node in self._session.get_inputs()]
         self._outputs = [node.name for node in self._session.get_outputs()]

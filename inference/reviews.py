@@ -11,8 +11,9 @@ from inference.onnx import OnnxNetwork
 from inference.run import Run
 from models.explain.reviews import token_weights
 from utils.answers import answers
+from utils.config.predict import NO_GRADIENTS
 from utils.errors import UserError
-from utils.precision import choose_device, choose_precision
+from utils.precision import choose_device, dtype_at_inference
 from utils.prediction import predict
 from utils.sheets import Piece, Weighed
 from utils.tally import Tally
@@ -28,15 +29,12 @@ class ReviewPredictor:
         UserError: damaged weights, no tokenizer, no such device, no model.onnx.
     """
 
-    unit = "reviews"
-
     def __init__(self, run: Run, device: str = "auto", onnx: bool = False):
         self.run, self.config = run, run.config
         self.tokenizer, self.task = load_run_tokenizer(run.folder), build_task(run.config, run.labels)
         self.device = choose_device(device)
         self.network = OnnxNetwork(run.folder) if onnx else run.network.to(self.device)
-        # On a CPU float32, so that every CPU, and onnxruntime, say the same.
-        self.dtype = None if onnx or self.device.type == "cpu" else choose_precision(run.config.train, self.device).dtype
+        self.dtype = None if onnx else dtype_at_inference(run.config.train, self.device)
 
     def predict(self, reviews: str | list[str], batch_size: int = 32) -> list:
         """The aspects that a review mentions, or a list of these for several: name, sentiment and probabilities."""
@@ -65,10 +63,11 @@ class ReviewPredictor:
             UserError: in onnxruntime there are no gradients.
         """
         if isinstance(self.network, OnnxNetwork):
-            raise UserError("--explain: needs gradients, which onnxruntime does not have; leave out --onnx")
+            raise UserError(NO_GRADIENTS)
         labels, settings = self.run.labels, self.config
-        _, _, batch = next(batches_of([(0, review)], self.tokenizer, settings.model.prefix, settings.data.max_tokens, 1))
-        parts = pieces(self.tokenizer, settings.model.prefix + review, settings.data.max_tokens)
+        prefix, longest = settings.model.prefix, settings.data.max_tokens
+        _, _, batch = next(batches_of([(0, review)], self.tokenizer, prefix, longest, 1))
+        parts = pieces(self.tokenizer, prefix + review, longest)
         found = {}
         for said in aspects if aspects is not None else self.predict(review):
             tokens = batch.tokens[0, : int(batch.mask[0].sum())].to(self.device)

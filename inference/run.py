@@ -42,6 +42,6 @@ def open_run(folder: Path) -> Run:
     config = load_config(str(folder / "config.yaml"))
     config = replace(config, recipe=read_config(folder / "config.yaml")[0])
     if isinstance(config, SimclrConfig):
-        raise UserError(f"{folder}: was pretrained without labels and knows no classes; train a recogniser from it with "
-                        f"--init-from {folder}")
+        raise UserError(f"{folder}: was pretrained without labels and knows no classes; train a recogniser from it "
+                        f"with --init-from {folder}")
     return Run(folder, config, Labels(**read_about(folder)["labels"]))

@@ -62,7 +62,7 @@ class Timeline:
 
     def __init__(self, classes: list[str], stride: float):
         self.classes, self.stride = classes, stride
-        self.answers = 0
+        self.answers, self.end = 0, 0.0  # how many there were, and the second up to which
         self._stretches: Thinned[Stretch] = Thinned(MOMENTS, _joined)
         self._pictures: Thinned[tuple[float, np.ndarray]] = Thinned(PICTURES, lambda earlier, later: earlier)
 
@@ -72,7 +72,7 @@ class Timeline:
         self._stretches.add(Stretch(start, middle + self.stride / 2, np.array(list(answer.probabilities.values())), 1))
         self._pictures.add((answer.time, answer.seen.picture))
         self.answers += 1
-        self._end = answer.end
+        self.end = answer.end
 
     @property
     def mean(self) -> dict[str, float]:
@@ -106,11 +106,12 @@ class Timeline:
             rows[0].set_title(title, loc="left", fontsize=9, color=palette.ink, parse_math=False)
         for axes, name in zip(rows[1:], shown):
             self._show_class(axes, self.classes.index(name), palette)
-            axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5, color=palette.ink, parse_math=False)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5, color=palette.ink,
+                            parse_math=False)
         last = rows[-1]
         last.tick_params(labelbottom=True, labelsize=8, colors=palette.ink, length=3)
         marks = 8 * share
-        step = next((step for step in STEPS if self._end <= marks * step), self._end / marks)
+        step = next((step for step in STEPS if self.end <= marks * step), self.end / marks)
         last.xaxis.set_major_locator(MultipleLocator(step))
         last.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         return figure
@@ -119,7 +120,8 @@ class Timeline:
         """Those of the video at even distances, side by side, with their times."""
         axes.set_axis_off()
         kept = self._pictures.items
-        for place, number in enumerate(np.unique(np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int))):
+        shown = np.unique(np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int))
+        for place, number in enumerate(shown):
             at, picture = kept[number]
             width, height = np.array(picture.shape[1::-1]) / max(picture.shape[:2])
             axes.imshow(picture, extent=(place, place + 0.96 * width, 0, 0.96 * height))
@@ -131,7 +133,7 @@ class Timeline:
     def _show_class(self, axes: Axes, number: int, palette: Palette) -> None:
         stretches = self._stretches.items
         edges = [stretches[0].start, *(stretch.end for stretch in stretches)]
-        edges[-1] = max(self._end, edges[-2] + 1e-3)
+        edges[-1] = max(self.end, edges[-2] + 1e-3)
         values = np.array([stretch.probabilities[number] for stretch in stretches])
         said = np.array([stretch.probabilities.argmax() == number for stretch in stretches])
         axes.stairs(values, edges, fill=True, color=palette.pale)

@@ -29,10 +29,10 @@ def columns(found: Explanation, most: int) -> list[tuple[float, list[np.ndarray]
     streams = [(batch.face, reasons.face)] + ([] if reasons.context is None else [(batch.context, reasons.context)])
     count = len(reasons.frames)
     shown = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
-    return [(float(reasons.frames[number]),
-             [picture for frames, heat in streams
-              for picture in (_picture(frames[0, number]), overlaid(_picture(frames[0, number]), heat[number].numpy()))])
-            for number in shown]
+    pictures = {number: [(_picture(frames[0, number]), heat[number].numpy()) for frames, heat in streams]
+                for number in shown}
+    return [(float(reasons.frames[number]), [each for plain, heat in of for each in (plain, overlaid(plain, heat))])
+            for number, of in pictures.items()]
 
 
 def middle_face(answer: Answer) -> np.ndarray:

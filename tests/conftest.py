@@ -95,3 +95,22 @@ def simclr_run(simclr_recipe, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("simclr") / "run"
     assert main(["train", str(simclr_recipe), "--output-dir", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """A file or folder of shared/data, which lies beside the project."""
+
+    def find(name: str) -> Path:
+        path = Path(__file__).resolve().parents[2] / "shared" / "data" / name
+        if not path.exists():
+            pytest.skip(f"needs shared/data/{name} beside the project")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def yunet(shared) -> Path:
+    """The file of a small YuNet; newer than the one that is fetched."""
+    return shared("../models/yunet/yunet_n_640_640.onnx")

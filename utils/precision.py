@@ -34,6 +34,11 @@ def choose_precision(config: TrainConfig, device: torch.device) -> Precision:
     return Precision(None, False, f"float32: this {device.type} gains nothing from AMP")
 
 
+def dtype_at_inference(config: TrainConfig, device: torch.device) -> torch.dtype | None:
+    """That of training, but on a CPU float32: so that every CPU, and other runtimes, say the same."""
+    return None if device.type == "cpu" else choose_precision(config, device).dtype
+
+
 def choose_device(name: str) -> torch.device:
     """
     Raises:

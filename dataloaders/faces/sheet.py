@@ -1,7 +1,6 @@
 """Some clips with the faces that were found in them, for a person to look at."""
 
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,8 +10,10 @@ from dataloaders.clips import ClipError
 from dataloaders.faces.clip_faces import ClipFaces, box_of
 from dataloaders.readers import read_clip
 from utils.sheets import FaceSheet, Framed
+from utils.thinned import Thinned
 
-GROUP = 6  # clips of each kind
+KINDS = ("No face", "Gaps", "Several faces", "One face")
+GROUP = 8  # clips of each kind at most, and not below half of it where there are as many
 FRAMES = 3  # of a clip
 SIDE = 240  # pixels
 FEW = 0.9  # share of frames with a box below which a clip is worth a look
@@ -21,7 +22,8 @@ LINE = (86, 180, 233)
 
 def face_sheet(found: Iterable[ClipFaces], paths: dict[str, Path]) -> FaceSheet:
     """Counts over all clips, and some of those without a face, with gaps, with several faces, and of the rest."""
-    sheet, groups = FaceSheet(), {"No face": [], "Gaps": [], "Several faces": [], "One face": []}
+    sheet = FaceSheet()
+    groups = {name: Thinned(GROUP, lambda earlier, later: earlier) for name in KINDS}
     for of_clip in found:
         if of_clip.id not in paths:
             continue  # of another recipe that shares the file
@@ -35,18 +37,10 @@ def face_sheet(found: Iterable[ClipFaces], paths: dict[str, Path]) -> FaceSheet:
         group = ("No face" if not of_clip.boxes else "Gaps" if of_clip.share < FEW else
                  "Several faces" if of_clip.most > 1 else "One face")
         sheet.counts[group] = sheet.counts.get(group, 0) + 1
-        _keep(groups[group], of_clip, sheet.counts[group])
+        groups[group].add(of_clip)
     for name, clips in groups.items():
-        sheet.groups[name] = [_framed(of_clip, paths[of_clip.id]) for of_clip in clips]
+        sheet.groups[name] = [_framed(of_clip, paths[of_clip.id]) for of_clip in clips.items]
     return sheet
-
-
-def _keep(kept: list[ClipFaces], of_clip: ClipFaces, number: int) -> None:
-    """GROUP of all, at even distances as far as can be known: the n-th takes a place by its number."""
-    if len(kept) < GROUP:
-        kept.append(of_clip)
-    elif number & (number - 1) == 0:  # at 8, 16, 32, ... so that late ones are among them
-        kept[number.bit_length() % GROUP] = of_clip
 
 
 def _framed(of_clip: ClipFaces, path: Path) -> Framed:
@@ -60,7 +54,7 @@ def _framed(of_clip: ClipFaces, path: Path) -> Framed:
     except ClipError as error:
         return Framed(of_clip.id, str(error))
     pictures = [_drawn(pixels, box_of(of_clip, number)) for pixels, number in zip(frames.pixels, frames.numbers)]
-    return Framed(of_clip.id, note, list(islice(pictures, FRAMES)))
+    return Framed(of_clip.id, note, pictures)
 
 
 def _drawn(pixels: np.ndarray, box) -> np.ndarray:

@@ -6,7 +6,7 @@ import gradio as gr
 from jinja2 import Environment, FileSystemLoader
 
 import utils.report
-from inference.clips import ClipPredictor
+from inference.predictor import Predictor
 from inference.reviews import ReviewPredictor
 from inference.web.clips import clips_tab
 from inference.web.reviews import reviews_tab
@@ -16,6 +16,8 @@ KEPT, SWEPT = 3600, 300  # seconds that a visitor's files are kept at most, and 
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # of the visitor's machine; none is fetched
 HERE = Path(__file__).parent
 TITLE = "CamXuc"
+HEAD = f"""<h1>{TITLE}</h1><p class="quiet">Everything stays on this machine. A face shows no feeling for certain: take
+an answer for what such a clip was labelled as, not for what someone feels.</p>"""
 
 
 def templates() -> Environment:
@@ -35,15 +37,14 @@ def theme() -> gr.themes.Base:
                           font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"])
 
 
-def build_page(predictors: list[ClipPredictor | ReviewPredictor], most_minutes: float) -> gr.Blocks:
+def build_page(predictors: list[Predictor], most_minutes: float) -> gr.Blocks:
     """
     Args:
         most_minutes: of a video that are read.
     """
     several = len(predictors) > 1
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT - SWEPT)) as page:
-        gr.HTML(f"<h1>{TITLE}</h1><p class='quiet'>Everything stays on this machine. A face shows no feeling for certain: "
-                "take an answer for what such a clip was labelled as, not for what someone feels.</p>", elem_classes="head")
+        gr.HTML(HEAD, elem_classes="head")
         with gr.Tabs():
             for predictor in predictors:
                 of = f": {predictor.run.config.recipe}" if several else ""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from models.classifier import ClipClassifier
@@ -38,8 +37,7 @@ def reasons(classifier: ClipClassifier, batch: Batch, label: int) -> Reasons:
 
     layer = last_map(video.visual, (face[0, :1].detach() - video.mean) / video.std)
     streams = 1 if video.fusion is None else 2
-    maps = heat(score, layer, streams * frames, size).unflatten(0, (streams, frames))  # (S, T, H, W)
-    with heard(video.adapter if video.fusion is None else video.fusion) as features, torch.no_grad():
-        video(face, context)
-    of_frames = features[0].reshape(1, frames, -1)
+    with heard(video.adapter if video.fusion is None else video.fusion) as features:
+        maps = heat(score, layer, streams * frames, size).unflatten(0, (streams, frames))  # (S, T, H, W)
+    of_frames = features[0].detach().reshape(1, frames, -1)
     return Reasons(frame_attention(video.temporal, of_frames)[0].cpu(), maps[0], maps[1] if streams == 2 else None)

@@ -1,7 +1,7 @@
 """Which places of a picture speak for a score: Grad-CAM on an image tower.
 
-The maps are products of gradient and activation, place by place (HiResCAM; Draelos and Carin, 2020, arXiv 2011.08891): the
-towers for faces end in a layer that has weights of its own for each place, which Grad-CAM's mean over places
+The maps are products of gradient and activation, place by place (HiResCAM; Draelos and Carin, 2020, arXiv 2011.08891):
+the towers for faces end in a layer that has weights of its own for each place, which Grad-CAM's mean over places
 (Selvaraju et al., 2017, arXiv 1610.02391) would not see.
 """
 

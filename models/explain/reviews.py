@@ -15,7 +15,7 @@ STEPS, AT_ONCE = 64, 16  # points of the path; of which so many are read at a ti
 
 @dataclass(frozen=True)
 class TokenWeights:
-    """Of L tokens and one aspect, what each adds to the mention's logit and to the sentiment's, over the mean sentiment.
+    """Of L tokens and one aspect, what each adds to the mention's logit, and to the sentiment's over the mean of all.
 
     With what the review gets with its tokens hidden, they add up to what it gets.
     """

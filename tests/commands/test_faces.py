@@ -20,7 +20,6 @@ from tests.dataloaders.faces.squares import Squares, frame, square, write_clip
 from tests.small_reviews import write_recipe
 from utils.recipe import load_config
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 EACH = ["--pick", "largest", "--every", "1", "--gap", "0", "--smooth", "0"]
 FRAMES = 4
 
@@ -191,7 +190,7 @@ def test_clips_that_cannot_be_read_are_named_counted_and_left_out(small, capsys,
     assert len(json.loads(files["faces.json"])) == 26 and not reasons.keys() & json.loads(files["faces.json"]).keys()
     html = files["faces.html"].decode().replace("<wbr>", "")
     assert "2 clips cannot be read" in html and "&lt;b&gt;x&lt;b&gt;.avi" in html and "<b>x" not in html
-    assert len(re.findall("<img", html)) == 6 * 3  # six of 26 clips
+    assert len(re.findall("<img", html)) == 7 * 3  # every fourth of 26 clips
 
 
 def test_other_places_and_names(small, capsys):
@@ -228,19 +227,17 @@ def test_help_lists_the_flags(small, capsys):
     assert main(["faces", "--help"]) == 0 and "main.py faces RECIPE [flags]" in capsys.readouterr().out
 
 
-def test_real_faces(caer, micro, tmp_path, monkeypatch, capsys):
+def test_real_faces(shared, yunet, caer, micro, tmp_path, monkeypatch, capsys):
     """Beside 28 images of noise."""
     monkeypatch.undo()
-    films, model = SHARED / "data" / "face-videos", SHARED / "models" / "yunet" / "yunet_n_640_640.onnx"
-    if not films.is_dir() or not model.is_file():
-        pytest.skip("needs shared/data/face-videos and shared/models/yunet beside the project")
+    films = shared("face-videos")
     root = shutil.copytree(caer, tmp_path / "data")
     numbers = {"CAER/train/Happy/single_face.mp4": 72, "CAER/validation/Sad/no_face.mp4": 0,
                "CAER/test/Fear/multi_face.jpg": 1}
     for name in numbers:
         (root / name).symlink_to(films / Path(name).name)
     (tmp_path / "real.yaml").write_text(RECIPE.format(root=root))
-    assert main(["faces", str(tmp_path / "real.yaml"), "--detector-model", str(model)]) == 0
+    assert main(["faces", str(tmp_path / "real.yaml"), "--detector-model", str(yunet)]) == 0
     assert capsys.readouterr().out.startswith(
         "31 clips, 31 of them searched now: no face 29, one face 1, several faces 1; a box in 37.2% of 196 frames\n")
     found = {name: len(boxes) for name, boxes in Boxes(root / "faces.json").table.items()}

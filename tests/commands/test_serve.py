@@ -184,8 +184,10 @@ def test_a_port_that_is_taken_is_said(served, clips, monkeypatch, tmp_path, caps
 
 
 def test_a_free_port_is_one_that_nobody_listens_on():
+    port = command.free_port()
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", command.free_port()))
+        assert port and probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.bind(("127.0.0.1", port))
 
 
 def test_help_lists_the_flags(tmp_path, capsys):

@@ -390,7 +390,8 @@ def test_no_path_of_another_file_is_followed_and_no_text_is_drawn(tmp_path):
     with av.open(str(film), "w") as container:
         stream = container.add_stream("mpeg4", rate=25, width=64, height=48)
         for number in range(10):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 9, np.uint8), "rgb24")))
+            pixels = np.full((48, 64, 3), number * 9, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         container.mux(stream.encode())
     assert len(list(Stream(film))) == 10
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:10.0,\n{film}\n#EXT-X-ENDLIST\n"

@@ -8,20 +8,6 @@ from inference.run import open_run
 from models.classifier import ClipClassifier, learned_classes
 from tests.inference.runs import footage, save_run, train_reviews, write_folder
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-
-
-@pytest.fixture(scope="session")
-def shared():
-    """A file or folder beside the project."""
-
-    def find(name: str) -> Path:
-        if not (SHARED / name).exists():
-            pytest.skip(f"needs shared/{name} beside the project")
-        return SHARED / name
-
-    return find
-
 
 @pytest.fixture(scope="session")
 def clip_run(configure, tmp_path_factory) -> Path:

@@ -14,7 +14,7 @@ from dataloaders.clips import ClipError
 from dataloaders.datasets import CAER
 from dataloaders.stream import Moment
 from inference import load_run
-from inference.clips import Answer, ClipPredictor, chosen
+from inference.clips import Answer, ClipPredictor, worth
 from main import main
 from models.explain.clips import reasons
 from tests.conftest import RECIPE
@@ -173,10 +173,10 @@ def inside(box: Box, width: int, height: int) -> bool:
     return -20 < box[0] < box[2] < width + 20 and -20 < box[1] < box[3] < height + 20
 
 
-def test_the_face_in_a_real_video(shared, face_run, clip_run):
+def test_the_face_in_a_real_video(shared, yunet, face_run, clip_run):
     """A face in every frame, near its middle; and in another film none. The network gets the face, or the centre."""
-    faces = FaceSettings(detector_model=shared("models/yunet/yunet_n_640_640.onnx"), every=6)
-    films, ready = shared("data/face-videos"), predictor(face_run, faces="auto")
+    faces = FaceSettings(detector_model=yunet, every=6)
+    films, ready = shared("face-videos"), predictor(face_run, faces="auto")
     ready.faces = faces
     told = []
     answers = list(ready.answers(ready.stream(films / "single_face.mp4"), watch=lambda *of: told.append(of)))
@@ -210,10 +210,14 @@ def test_the_surest_answer_is_explained_or_the_one_at_a_second(clip_run, three_s
     assert not torch.equal(ready.explained(last, "Sad").reasons.face, ready.explained(last, "Happy").reasons.face)
 
 
-def test_the_chosen_answer():
+def test_the_answer_that_is_explained():
     answers = [answer(start, start + 4, {"a": a, "b": 1 - a}) for start, a in ((0, 0.6), (2, 0.1), (4, 0.7))]
-    assert chosen(iter(answers), None) is answers[1]  # b, with 0.9
-    assert [chosen(iter(answers), at).start for at in (-5, 2, 2.9, 3.1, 5.1, 100)] == [0, 0, 0, 2, 4, 4]
+
+    def explained(at):
+        return max(answers, key=lambda answer: worth(answer, at))
+
+    assert explained(None) is answers[1]  # b, with 0.9
+    assert [explained(at).start for at in (-5, 2, 2.9, 3.1, 5.1, 100)] == [0, 0, 0, 2, 4, 4]
 
 
 # ---------------------------------------------------------------- sources

@@ -16,7 +16,7 @@ import inference.hub
 from dataloaders.tokenizer import train_tokenizer
 from inference import load_run
 from inference.hub import PublishedRun, without_paths
-from inference.run import Run, open_run
+from inference.run import open_run
 from main import main
 from models import read_about
 from tests.inference.runs import Bomb

@@ -67,7 +67,8 @@ class ClipPredictSettings:
 
     def __post_init__(self):
         at_least(self, batch_size=1)
-        require(len(self.input) > 0, "predict: give an input: a video, an image, a folder of frames, or a camera's number")
+        require(len(self.input) > 0,
+                "predict: give an input: a video, an image, a folder of frames, or a camera's number")
         require(self.seconds is None or self.seconds > 0, f"--seconds {self.seconds}: must be positive")
         require(not (self.onnx and self.explains), NO_GRADIENTS)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from utils.report.curves import HUES
 from utils.sheets import Weighed
 
 LEAST = 0.15  # of an aspect's heaviest token; below it a token is not coloured
@@ -9,7 +10,7 @@ LEAST = 0.15  # of an aspect's heaviest token; below it a token is not coloured
 
 @dataclass(frozen=True)
 class Mark:
-    """A piece of the text. `hue` 1 to 6 is that of the aspect that it names, 0 of none; `said` is a share from -1 to 1."""
+    """A piece of the text. `hue` is that of the aspect that it names, 0 of none; `said` is a share from -1 to 1."""
 
     text: str
     hue: int = 0
@@ -35,9 +36,6 @@ class ReadReview:
 
     marks: list[Mark]
     aspects: list[Found]
-
-
-HUES = 6
 
 
 def read_review(aspects: list[dict], weights: dict[str, list[Weighed]], text: str) -> ReadReview:

@@ -130,7 +130,7 @@ def test_offline_without_a_file_it_says_what_to_do(monkeypatch, error):
 
 def test_a_file_of_ones_own_needs_no_hub(monkeypatch, yunet):
     monkeypatch.setattr(detector, "hf_hub_download", lambda *names: pytest.fail("asked the hub"))
-    YuNet(FaceSettings(detector_model=yunet))
+    assert YuNet(FaceSettings(detector_model=yunet))(np.zeros((40, 40, 3), np.uint8)) == []
 
 
 def test_the_setting_names_every_detector():

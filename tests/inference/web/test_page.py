@@ -236,6 +236,7 @@ def test_examples_are_there_to_be_read_and_a_blank_review_is_not(open_page):
     page.get_by_label("Review").fill("   ")
     page.locator("button.read").nth(1).click()
     expect(page.locator(".toast-body")).to_contain_text("Write a review first.")
+    assert page.locator(".found .review").count() == 0
     page.get_by_text("Máy đẹp, màn hình").click()
     expect(page.get_by_label("Review")).to_have_value(re.compile("^Máy đẹp, .* nhiệt tình.$"))
 

@@ -148,7 +148,7 @@ def test_other_weights_give_another_map(micro, name, size):
 def test_a_frozen_image_tower_has_the_same_map(micro, two):
     batch = clips(1, 3, two)
     free, frozen = (said_of(awake(recogniser(two=two, trainable_image=learns)), batch) for learns in (True, False))
-    assert torch.equal(free.frames, frozen.frames) and torch.allclose(free.face, frozen.face, atol=1e-4)
+    assert torch.allclose(free.frames, frozen.frames, atol=1e-5) and torch.allclose(free.face, frozen.face, atol=1e-4)
     assert frozen.face.max() > 0 and (not two or torch.allclose(free.context, frozen.context, atol=1e-4))
 
 

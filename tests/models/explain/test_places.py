@@ -1,4 +1,3 @@
-import open_clip
 import pytest
 import torch
 from hypothesis import given, settings
