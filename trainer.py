@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -25,6 +25,7 @@ from utils.prediction import Predictions, predict
 from utils.results import EpochTable, write_history
 from utils.schedules import learning_rate_factor
 from utils.seeding import STEP, seed_torch
+from utils.skips import EVERY, Skips
 from utils.structures import Batch
 from utils.tally import Tally
 from utils.tasks import Task
@@ -46,9 +47,10 @@ class Trainer:
         self.device = choose_device(self.settings.device)
         self.precision = choose_precision(self.settings, self.device)
         self.model, self.objective, self.loaders = model.to(self.device), objective.to(self.device), loaders
-        self.averaged = frozen_copy(self.model) if self.settings.ema else None
         self.optimizer = build_optimizer(self.settings, model.parameter_groups())
+        self.averaged = frozen_copy(self.model) if self.settings.ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.scaled)
+        self.skips = Skips(self.optimizer, self.scaler)
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
         self.meter, self.tally = Meter(), self._tally("train")
         self.health = Health(Watched(config, task.labels, self.model, self.averaged, self.objective, self.optimizer,
@@ -123,9 +125,10 @@ class Trainer:
             self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
-        self._note_norm(norm, batches)
         self.health.gradients(norm)
-        self.scaler.step(self.optimizer)
+        finite = self.skips.step(norm, [name for batch in batches for name in batch.ids])
+        self.meter.add({"grad_norm": norm.where(finite, 0)}, finite)
+        self.meter.add({"skipped": ~finite})
         self.scaler.update()
         self.optimizer.zero_grad()
         self.model.after_step()
@@ -135,6 +138,8 @@ class Trainer:
             decay = min(self.settings.ema, (1 + self.steps) / (10 + self.steps))
             move_towards(self.averaged, self.model, decay)
         self.health.after()
+        if self.steps % EVERY == 0:
+            self.skips.check(self.steps)
 
     def _trainable(self) -> list[nn.Parameter]:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
@@ -145,19 +150,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
 
-    def _note_norm(self, norm: Tensor, batches: list[Batch]) -> None:
-        finite = bool(torch.isfinite(norm))
-        if finite:
-            self.meter.add({"grad_norm": norm})
-        if self.scaler.is_enabled():
-            self.meter.add({"skipped": float(not finite)})
-        # The scaler skips steps in its search for a scale, from 65536 down; below 1 there is none.
-        if not finite and not (self.scaler.is_enabled() and self.scaler.get_scale() > 1):
-            ids = ", ".join(name for batch in batches for name in batch.ids)
-            raise UserError(f"step {self.steps + 1}: the gradient is not finite; samples in the batch: {ids}")
-
     def _close_epoch(self, seconds: float) -> dict:
         """Evaluate, keep the best weights, write history and checkpoint; the epoch's row of the table."""
+        self.skips.check(self.steps)
         self._say(self.tally)
         predictions, _ = self.evaluate("val")
         scores = self.task.score(predictions)
@@ -255,7 +250,7 @@ class Trainer:
     def _parts(self) -> dict:
         """Whatever has a state of its own."""
         parts = {"model": self.model, "objective": self.objective, "optimizer": self.optimizer, "scaler": self.scaler,
-                 "meter": self.meter, "tally": self.tally, "health": self.health}
+                 "skips": self.skips, "meter": self.meter, "tally": self.tally, "health": self.health}
         return parts if self.averaged is None else parts | {"averaged": self.averaged}
 
 

@@ -69,13 +69,13 @@ class ReviewReader(nn.Module):
 
     def forward(self, batch: Batch) -> Output:
         with torch.set_grad_enabled(self.trainable_encoder and torch.is_grad_enabled()):
-            hidden = self.encoder(batch.tokens, attention_mask=batch.mask).last_hidden_state  # (B, L, D)
+            hidden = self.encoder(batch.tokens, attention_mask=_added(batch.mask)).last_hidden_state  # (B, L, D)
         return self._decide(hidden, batch.mask)
 
     def read(self, embedded: Tensor) -> Output:
         """Of reviews of one length given as the encoder's token embeddings, (B, L, D), with a gradient to them."""
         mask = torch.ones(embedded.shape[:2], dtype=torch.int64, device=embedded.device)
-        return self._decide(self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state, mask)
+        return self._decide(self.encoder(inputs_embeds=embedded, attention_mask=_added(mask)).last_hidden_state, mask)
 
     def _decide(self, hidden: Tensor, mask: Tensor) -> Output:
         """Hidden states (B, L, D) and their mask (B, L)."""
@@ -125,3 +125,11 @@ class ReviewReader(nn.Module):
             if parameter.requires_grad:
                 groups["encoder" if name.startswith("encoder.") else ""].append((name, parameter))
         return groups
+
+
+def _added(mask: Tensor) -> Tensor:
+    """(B, L) of 1 and 0 -> (B, 1, 1, L), to be added to the attention's scores.
+
+    Of a mask of two axes transformers asks the device whether all of it is 1, and the host would wait for that.
+    """
+    return (mask[:, None, None] - 1) * torch.finfo(torch.float16).max

@@ -41,14 +41,33 @@ class PromptLearner(nn.Module):
         self.register_buffer("embedded", tower.embed(tokens).detach().clone())  # (C*K, L, W)
         rows = self.classes if class_specific else 1
         self.context = nn.Parameter(_initial_context(tower, init, contexts_number).repeat(rows, 1, 1))
+        self.kept: tuple[list, Tensor] | None = None  # features, and the state of what they were made of
 
     def forward(self, tower: TextTower) -> Tensor:
-        """Unit-length class features, (C, D); K texts of a class are averaged."""
+        """Unit-length class features, (C, D); K texts of a class are averaged.
+
+        Where no gradient is asked for they are made once, and again when something that they are made of was written to.
+        """
+        if torch.is_grad_enabled() and self.context.requires_grad:
+            return self.encode(tower)
+        parts = [self.context, self.embedded, *tower.parameters()]
+        state = [*((part._version, part.data_ptr()) for part in parts), *_precision(self.context.device.type)]
+        if self.kept is None or self.kept[0] != state:
+            with torch.no_grad():
+                self.kept = state, self.encode(tower)
+        return self.kept[1]
+
+    def encode(self, tower: TextTower) -> Tensor:
+        """The features, made anew."""
         context = self.context.expand(self.classes, -1, -1).repeat_interleave(self.per_class, dim=0)  # (C*K, M, W)
         pieces = torch.cat([self.embedded, context], dim=1)  # (C*K, L+M, W)
         prompts = pieces.gather(1, self.order[..., None].expand(-1, -1, pieces.shape[-1]))  # (C*K, L, W)
         features = tower(prompts, self.end, self.length)
         return mean_per_class(features, self.per_class)
+
+
+def _precision(device: str) -> tuple[bool, torch.dtype]:
+    return torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
 
 
 def mean_per_class(features: Tensor, per_class: int) -> Tensor:

@@ -79,14 +79,15 @@ class VideoRecogniser(nn.Module):
     def meet_keys(self) -> None:
         """The momentum side becomes what it follows."""
         if self.key_side is not None:
-            self.key_side.load_state_dict(self._followed().state_dict())
+            self.key_side.load_state_dict(self.followed().state_dict())
 
     def after_step(self) -> None:
-        """The momentum side follows; called once per optimiser step."""
-        if self.key_side is not None:
-            move_towards(self.key_side, self._followed(), self.momentum)
+        """The momentum side follows what learns; called once per optimiser step."""
+        if self.key_side is not None and any(parameter.requires_grad for parameter in self.followed().parameters()):
+            move_towards(self.key_side, self.followed(), self.momentum)
 
-    def _followed(self) -> nn.Module:
+    def followed(self) -> nn.Module:
+        """What the momentum side follows."""
         return self.prompts if self.keys == "text" else self.video
 
     def train(self, mode: bool = True) -> "VideoRecogniser":

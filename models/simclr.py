@@ -44,7 +44,7 @@ class SimCLR(nn.Module):
         self.quick_gelu, self.chunk_size, self.momentum = has_quick_gelu(clip), settings.chunk_size, momentum
         self.video = VideoEncoder(clip.visual, width, settings, two_streams)
         self.head = projection_head(width, settings.head_width, projection_width, settings.head_layers)
-        self.key_side = None if momentum is None else frozen_copy(nn.ModuleList([self.video, self.head]))
+        self.key_side = None if momentum is None else frozen_copy(self.followed())
 
     def forward(self, batch: Batch) -> Output:
         if not self.training:
@@ -78,13 +78,16 @@ class SimCLR(nn.Module):
     def meet_keys(self) -> None:
         """The key side becomes what the query side is."""
         if self.key_side is not None:
-            self.key_side.load_state_dict(nn.ModuleList([self.video, self.head]).state_dict())
+            self.key_side.load_state_dict(self.followed().state_dict())
 
     def after_step(self) -> None:
         """The key side follows; called once per optimiser step."""
         if self.key_side is not None:
-            for ours, theirs in zip(self.key_side, (self.video, self.head)):
-                move_towards(ours, theirs, self.momentum)
+            move_towards(self.key_side, self.followed(), self.momentum)
+
+    def followed(self) -> nn.Module:
+        """What the key side follows."""
+        return nn.ModuleList([self.video, self.head])
 
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
         """All learn at one rate."""

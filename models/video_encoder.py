@@ -1,7 +1,6 @@
 """Clips become features: CLIP's image tower, adapter, fusion and temporal transformer."""
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,15 +30,17 @@ class VideoEncoder(nn.Module):
         self.register_buffer("std", torch.tensor(visual.image_std).view(3, 1, 1) * 255)
 
     def forward(self, face: Tensor, context: Tensor | None = None) -> Tensor:
-        """(B, T, 3, H, W) twice -> (B, D)."""
-        streams = [face] if self.fusion is None else [face, context]
-        frames = torch.stack(streams)  # (S, B, T, 3, H, W): both streams in one pass
-        x = rearrange(frames, "s b t c h w -> (s b t) c h w")
-        x = (x.float() - self.mean) / self.std
+        """(B, T, 3, H, W) twice, or what `see` gives of them, (B, T, D) twice -> (B, D)."""
+        streams = torch.stack([face] if self.fusion is None else [face, context])  # both go through in one pass
+        x = self.adapter(streams if streams.ndim == 4 else self.see(streams))  # (S, B, T, D)
+        x = x[0] if self.fusion is None else self.fusion(*x)  # (B, T, D)
+        return F.normalize(self.temporal(x).float(), dim=-1)
+
+    def see(self, frames: Tensor) -> Tensor:
+        """The image tower's features of frames, (..., 3, H, W) -> (..., D)."""
+        x = (frames.flatten(end_dim=-4).float() - self.mean) / self.std
         x = self.visual(x.contiguous(memory_format=torch.channels_last))
         # Entries of size 1, not 1/sqrt(D): the corrections of adapter, fusion and temporal transformer grow
         # by about the learning rate a step, and would drown the features otherwise.
-        x = self.adapter(F.normalize(x, dim=-1) * x.shape[-1] ** 0.5)
-        x = rearrange(x, "(s b t) d -> s b t d", s=len(streams), b=face.shape[0])
-        x = x[0] if self.fusion is None else self.fusion(*x)  # (B, T, D)
-        return F.normalize(self.temporal(x).float(), dim=-1)
+        x = F.normalize(x, dim=-1) * x.shape[-1] ** 0.5
+        return x.unflatten(0, frames.shape[:-3])

@@ -279,8 +279,7 @@ def test_figures_of_the_terms_stand_last_of_what_is_metered(counting):
     trainer = counting(Listed([0], [0]), Listed([2]), epochs=1)
     trainer.fit()
     names = list(trainer.history[0])
-    assert names[1:8] == ["loss", "loss_descent", "accuracy", "grad_norm", "weight_descent", "depth",
-                          "val_cross_entropy"]
+    assert names[1:8] == ["loss", "loss_descent", "accuracy", "grad_norm", "skipped", "weight_descent", "depth"]
     assert trainer.history[0]["depth"] == pytest.approx(-1, abs=1e-4)  # twice the mean of 0 and -1
 
 
@@ -302,7 +301,7 @@ def test_history_is_written_every_epoch(counting, tmp_path):
     trainer = counting(Listed([0, 0], [0]), Listed([2]), epochs=2)
     trainer.fit()
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    first = "epoch,loss,loss_descent,accuracy,grad_norm,weight_descent,depth,val_cross_entropy,"
+    first = "epoch,loss,loss_descent,accuracy,grad_norm,skipped,weight_descent,depth,val_cross_entropy,"
     assert len(lines) == 3 and lines[0].startswith(first)
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
     # Mean over clips: two at 0 steps, one at 1 step; then two at 2, one at 3.
@@ -404,10 +403,28 @@ def test_bad_clips_are_bounded_in_training_and_validation(counting, split, share
 
 @pytest.mark.parametrize("slope", [math.inf, math.nan])
 def test_a_gradient_that_is_not_finite_names_the_clips(counting, slope):
-    trainer = counting(Listed([0, 0], [0]), Listed([2]), slope=slope, accumulate=2)
-    with pytest.raises(UserError, match=r"step 1: the gradient is not finite; samples in the batch: 0-0, 0-1, 1-0"):
+    """Four in a row end a training; it is asked after whenever an epoch ends."""
+    trainer = counting(Listed(*[[0]] * 3), Listed([2]), slope=slope)
+    with pytest.raises(UserError, match="step 6: the gradient of 6 steps in a row is not finite; samples in the "
+                                        "batches: 0-0, 1-0, 2-0, 0-0, 1-0, 2-0$"):
         trainer.fit()
-    assert trainer.model.steps.item() == 0
+    assert trainer.model.steps.item() == 0 and trainer.history[0]["skipped"] == 1
+
+
+def test_a_training_that_is_asked_for_its_skipped_steps_within_an_epoch(counting):
+    trainer = counting(Listed(*[[0]] * 40), Listed([2]), slope=math.nan)
+    with pytest.raises(UserError, match="step 16: the gradient of 16 steps"):
+        trainer.fit()
+
+
+def test_one_bad_batch_is_skipped_and_counted(counting, monkeypatch):
+    trainer = counting(Listed([0], [0], [0], [0]), Listed([2]), epochs=1)
+    spoil = {2: math.nan}
+    monkeypatch.setattr(trainer.objective, "forward", lambda output, batch, epoch: Descent(
+        spoil.get(trainer.steps, 1.0)).forward(output, batch, epoch))
+    trainer.fit()
+    assert (trainer.history[0]["skipped"], trainer.history[0]["grad_norm"]) == (0.25, pytest.approx(1))
+    assert trainer.model.steps.item() == pytest.approx(3, abs=1e-4)
 
 
 @pytest.mark.parametrize("amp", [{}, dict(use_amp=True, amp_dtype="fp16")], ids=["float32", "fp16"])
@@ -431,7 +448,7 @@ def test_a_gradient_beyond_the_scale_is_skipped_and_the_scale_halved(counting):
 def test_a_gradient_that_no_scale_makes_finite_names_the_clips(counting):
     """The scale falls from 65536 to 1 in 16 skipped steps."""
     trainer = counting(Listed([0, 0]), Listed([2]), slope=math.inf, epochs=30, use_amp=True, amp_dtype="fp16")
-    with pytest.raises(UserError, match=r"step 17: the gradient is not finite; samples in the batch: 0-0, 0-1"):
+    with pytest.raises(UserError, match=r"step 20: the gradient of 4 steps in a row is not finite; samples in the batches: 0-0, 0-1, "):
         trainer.fit()
 
 

@@ -18,8 +18,8 @@ def move_towards(average: nn.Module, module: nn.Module, momentum: float) -> None
     Counters (integer buffers) are copied. He et al., 2020 (MoCo, arXiv 1911.05722), eq. 2.
     """
     ours, theirs = average.state_dict(), module.state_dict()
-    for name, value in theirs.items():
-        if value.is_floating_point():
-            ours[name].lerp_(value, 1 - momentum)
-        else:
-            ours[name].copy_(value)
+    moving = [name for name, value in theirs.items() if value.is_floating_point()]
+    # On a GPU one kernel, not one for each tensor.
+    torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1 - momentum)
+    for name in theirs.keys() - moving:
+        ours[name].copy_(theirs[name])

@@ -9,16 +9,18 @@ class Meter:
 
     def __init__(self):
         self.sums: dict[str, Tensor] = {}
-        self.weights: dict[str, float] = {}
+        self.weights: dict[str, Tensor | float] = {}
 
-    def add(self, values: dict[str, Tensor | float], weight: float = 1.0) -> None:
+    def add(self, values: dict[str, Tensor | float], weight: Tensor | float = 1.0) -> None:
+        """A weight that is a tensor may be 0: what has no other weight in the epoch has no mean."""
         for name, value in values.items():
             value = torch.as_tensor(value).detach().float() * weight  # MPS has no float64
             self.sums[name] = self.sums[name] + value if name in self.sums else value
             self.weights[name] = self.weights.get(name, 0.0) + weight
 
     def means(self) -> dict[str, float]:
-        return {name: float(total) / self.weights[name] for name, total in self.sums.items()}
+        return {name: float(total) / float(self.weights[name]) for name, total in self.sums.items()
+                if self.weights[name]}
 
     def state_dict(self) -> dict:
         return {"sums": dict(self.sums), "weights": dict(self.weights)}

@@ -53,5 +53,5 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
     if config.optimizer == "lars":
         return Lars(parts, lr=config.lr, momentum=0.9, trust_clip=False)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(parts, lr=config.lr)
+        return torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.AdamW(parts, lr=config.lr, fused=True)

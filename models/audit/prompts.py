@@ -132,7 +132,7 @@ class _Heard:
 def _places(config: Config, model: VideoRecogniser, texts: list[list[str]]) -> list[Finding]:
     """Context vectors, words and end token of each prompt, one by one."""
     heard = _Heard()
-    model.prompts(heard)
+    model.prompts.encode(heard)
     flat = [(number, words) for number, group in enumerate(texts) for words in group]
     rows, shifted, ends = model.prompts.context, [], []
     for row, (number, words) in enumerate(flat):

@@ -5,7 +5,9 @@ from torch.nn import functional as F
 from models.clip import load_clip
 from models.prompts import PromptLearner, mean_per_class
 from models.text_tower import TextTower
+from utils.averaging import move_towards
 from utils.errors import UserError
+from utils.skips import Skips
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def spelled(tower, learner) -> list[list[str]]:
             for number, vector in enumerate(vectors):
                 vector.fill_(1000 * (row + 1) + number)
     recorder = Recorder()
-    learner(recorder)
+    learner.encode(recorder)
     table = tower.text.token_embedding.weight
     prompts = []
     for prompt, end in zip(recorder.embeddings, recorder.end):
@@ -134,3 +136,62 @@ def test_as_many_contexts_as_fit_and_one_more(tower):
 def test_init_without_words(tower):
     with pytest.raises(UserError, match="--contexts-init ' ': has no words"):
         PromptLearner(tower, TEXTS, 2, "end", True, init=" ")
+
+
+class Heard:
+    """Stands before the tower and counts how often it is asked."""
+
+    def __init__(self, tower):
+        self.tower, self.times = tower, 0
+
+    def parameters(self):
+        return self.tower.parameters()
+
+    def __call__(self, *parts):
+        self.times += 1
+        return self.tower(*parts)
+
+
+def test_features_are_made_once_where_no_gradient_is_asked_for(tower):
+    learner, heard = PromptLearner(tower, TEXTS, 2, "end", True), Heard(tower)
+    with torch.no_grad():
+        first, second = learner(heard), learner(heard)
+    assert heard.times == 1 and torch.equal(first, second) and torch.equal(first, learner.encode(tower))
+    assert learner(heard).requires_grad and learner(heard).requires_grad and heard.times == 3
+
+
+def test_a_learner_that_does_not_learn_keeps_them_while_training(tower):
+    learner, heard = PromptLearner(tower, TEXTS, 2, "end", True).requires_grad_(False), Heard(tower)
+    assert torch.equal(learner(heard), learner(heard)) and heard.times == 1
+
+
+@pytest.mark.parametrize("change", [
+    lambda learner, tower: learner.context.add_(1),
+    lambda learner, tower: learner.load_state_dict({**learner.state_dict(), "context": learner.context + 1}),
+    lambda learner, tower: learner.embedded.mul_(2),
+    lambda learner, tower: tower.text.ln_final.weight.mul_(torch.arange(32.0)),
+    lambda learner, tower: move_towards(learner, PromptLearner(tower, TEXTS, 2, "end", True), 0.5),
+    lambda learner, tower: setattr(learner, "context", torch.nn.Parameter(learner.context + 1)),
+], ids=["in place", "loaded", "words", "tower", "momentum", "another"])
+def test_they_are_made_anew_when_anything_was_written_to(micro, change):
+    torch.manual_seed(0)
+    tower = TextTower(load_clip(micro, "none", 32).text.eval())
+    learner = PromptLearner(tower, TEXTS, 2, "end", True)
+    with torch.no_grad():
+        before = learner(tower)
+        change(learner, tower)
+        assert torch.equal(learner(tower), learner.encode(tower)) and not torch.allclose(learner(tower), before)
+
+
+def test_they_are_made_anew_after_a_step_and_in_another_precision(tower):
+    learner = PromptLearner(tower, TEXTS, 2, "end", True)
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=0.1, fused=True)
+    skips = Skips(optimizer, torch.amp.GradScaler("cpu", enabled=False))
+    with torch.no_grad():
+        before = learner(tower)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not torch.equal(learner(tower), before)
+    learner.context.grad = torch.randn_like(learner.context)
+    skips.step(torch.ones(()), [])
+    with torch.no_grad():
+        assert torch.equal(learner(tower), learner.encode(tower)) and not torch.allclose(learner(tower), before)

@@ -101,7 +101,7 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     (Reviews.rows, "of[i][a]", "of[i][a][::-1]", "what is said of reviews"),
     (utils.tasks.review_metrics.count_pairs, "(truth != NO_POLARITY)", "(truth == truth)", "review scores"),
     (utils.tasks.clip_metrics._from_matrix, '"f1": float(f1[i])', '"f1": float(recall[i])', "clip scores"),
-    (utils.optimizer.build_optimizer, "AdamW(parts, lr=config.lr)", "AdamW(parts, lr=config.lr, eps=0.01)",
+    (utils.optimizer.build_optimizer, "AdamW(parts, lr=config.lr", "AdamW(parts, eps=0.01, lr=config.lr",
      "optimisers"),
     (utils.optimizer.build_optimizer, '"full_lr": rate * factor,', '"full_lr": rate,', "rates by layer"),
     (utils.losses.ntxent.ntxent_loss, ".repeat(2)", ".repeat_interleave(2)", "NTXentLoss of views that agree"),

@@ -157,6 +157,8 @@ def momentum_side(bench: Bench) -> Iterator[Finding]:
     keyed = {name: value for name, value in model.key_side.named_parameters()}
     if any(parameter.requires_grad for parameter in keyed.values()):
         yield fault("momentum", "the momentum side takes a gradient", "utils/averaging.py: frozen_copy")
+    if not any(parameter.requires_grad for parameter in model.followed().parameters()):
+        return  # it has nothing to follow
     kept = [(value, value.clone()) for value in model.key_side.state_dict().values()]
     try:
         with torch.no_grad():

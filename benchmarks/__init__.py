@@ -1,0 +1,1 @@
+"""What things cost, each beside another way of doing it, measured in one process."""
