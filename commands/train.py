@@ -5,6 +5,7 @@ from pathlib import Path
 
 from commands.build import build_trainer, made_of
 from commands.check import examine, stop_on_errors
+from commands.features import with_features
 from commands.probe import probe, probe_table
 from models import save_run_model
 from trainer import Trainer
@@ -39,6 +40,8 @@ def train(recipe: str, flags: list[str]) -> None:
             write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
             tell(findings, "check")
             stop_on_errors(findings, config)
+        if getattr(config.data, "cache_features", False):
+            trainer.loaders = with_features(trainer, run_dir)
         trainer.fit()
         finish(trainer, run_dir)
 

@@ -33,7 +33,7 @@ def clip_loaders(config: VideoConfig, run_dir: Path, labels: Labels | None) -> T
         return _loaders(config, splits)
     train = splits.clips["train"] = _labelled(config, splits)
     weights = class_weights([clip.label for clip in train], data.sampler_power) if data.use_weighted_sampler else None
-    return _loaders(config, splits, AugmentedDataset, weights)
+    return _loaders(config, splits, VideoDataset if data.cache_features else AugmentedDataset, weights)
 
 
 def simclr_loaders(config: SimclrConfig, run_dir: Path, labels: Labels | None) -> TaskLoaders:

@@ -68,9 +68,12 @@ class ReviewReader(nn.Module):
         ) if contrasts else None
 
     def forward(self, batch: Batch) -> Output:
+        return self._decide(self.encode(batch), batch.mask)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Hidden states, (B, L, D)."""
         with torch.set_grad_enabled(self.trainable_encoder and torch.is_grad_enabled()):
-            hidden = self.encoder(batch.tokens, attention_mask=_added(batch.mask)).last_hidden_state  # (B, L, D)
-        return self._decide(hidden, batch.mask)
+            return self.encoder(batch.tokens, attention_mask=_added(batch.mask)).last_hidden_state
 
     def read(self, embedded: Tensor) -> Output:
         """Of reviews of one length given as the encoder's token embeddings, (B, L, D), with a gradient to them."""
@@ -117,6 +120,10 @@ class ReviewReader(nn.Module):
         if not self.trainable_encoder:
             self.encoder.eval()
         return self
+
+    def towers(self) -> list[nn.Module]:
+        """Where nearly all the time goes, of tensors alone."""
+        return [self.encoder]
 
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
         """Trainable parameters by the name that their learning rate goes by."""

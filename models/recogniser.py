@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.chunks import in_chunks
 from models.clip import has_quick_gelu
 from models.prompts import PromptLearner, mean_per_class
 from models.text_tower import TextTower
@@ -28,7 +29,7 @@ class VideoRecogniser(nn.Module):
                  keys: str = "none", momentum: float = 0.999, trainable_image: bool = True):
         super().__init__()
         self.temperature, self.keys, self.momentum = settings.temperature, keys, momentum
-        self.trainable_image, self.mirror = trainable_image, settings.mirror
+        self.trainable_image, self.mirror, self.chunk_size = trainable_image, settings.mirror, settings.chunk_size
         self.quick_gelu = has_quick_gelu(clip)
         self.text_tower = TextTower(clip.text)
         self.prompts = PromptLearner(
@@ -56,7 +57,7 @@ class VideoRecogniser(nn.Module):
 
     def features(self, face: Tensor, context: Tensor | None) -> Tensor:
         """(B, T, 3, H, W) twice -> (B, D), of unit length."""
-        video = self.video(face, context)
+        video = in_chunks(self.video, [face] if context is None else [face, context], self.chunk_size)
         if self.mirror and not self.training:
             video = F.normalize(video + self.video(*map(_mirror, (face, context))), dim=-1)
         return video
@@ -98,6 +99,10 @@ class VideoRecogniser(nn.Module):
             if self.keys == "video":
                 self.key_side.visual.eval()
         return self
+
+    def towers(self) -> list[nn.Module]:
+        """Where nearly all the time goes, of tensors alone."""
+        return [self.video.visual, self.text_tower.text.transformer]
 
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
         """Trainable parameters by the name that their learning rate goes by."""

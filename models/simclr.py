@@ -89,6 +89,10 @@ class SimCLR(nn.Module):
         """What the key side follows."""
         return nn.ModuleList([self.video, self.head])
 
+    def towers(self) -> list[nn.Module]:
+        """Where nearly all the time goes, of tensors alone."""
+        return [self.video.visual]
+
     def parameter_groups(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
         """All learn at one rate."""
         return {"": [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]}

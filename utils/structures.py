@@ -32,7 +32,8 @@ class Batch:
     `targets` of clips are class numbers; of reviews (B, A) a sentiment's number, NOT_MENTIONED or
     NO_POLARITY (mentioned, without one).
     `face` and `context` are frames: uint8 as loaded, float in 0..255 after mixup. Where views of a clip are to be
-    compared they hold two, (B, 2, T, 3, H, W), and `targets` are the clips' numbers.
+    compared they hold two, (B, 2, T, 3, H, W), and `targets` are the clips' numbers. Of a frozen image tower they may
+    hold its features, (B, T, D).
     `tokens` are padded on the right, where `mask` is 0.
     `other_targets` and `lam` are mixup's: every label-dependent loss is
     lam * L(targets) + (1 - lam) * L(other_targets).
@@ -41,8 +42,8 @@ class Batch:
 
     targets: Tensor  # (B,) or (B, A) int64
     ids: list[str]
-    face: Tensor | None = None  # (B, T, 3, H, W)
-    context: Tensor | None = None  # (B, T, 3, H, W)
+    face: Tensor | None = None  # (B, T, 3, H, W), or (B, T, D)
+    context: Tensor | None = None  # the same
     tokens: Tensor | None = None  # (B, L) int64
     mask: Tensor | None = None  # (B, L) int64
     other_targets: Tensor | None = None  # (B,) int64

@@ -69,7 +69,10 @@ class ClipModelConfig:
     """How frames become one feature: class token or attention pooling."""
     dropout: float = 0.1
     """In the adapter and the temporal transformer."""
+    chunk_size: int = 0
+    """Clips of a batch whose activations are held at a time, the others being computed twice; 0 is all of them."""
 
     def __post_init__(self):
         at_least(self, adapter_ratio=1, temporal_layers=1, temporal_heads=1)
+        not_negative(self, "chunk_size")
         require(0 <= self.dropout < 1, f"--dropout {self.dropout}: must be in [0, 1)")

@@ -61,6 +61,8 @@ class TrainConfig:
     """Automatic mixed precision, where the device gains from it."""
     amp_dtype: Literal["auto", "bf16", "fp16"] = "auto"
     """Type of mixed precision; `auto` is bf16 where the device has it, else fp16 with a gradient scaler."""
+    compile: bool = False
+    """Towers and encoders go through torch.compile: the first steps take minutes, later ones less time."""
     grad_clip: float = 1.0
     """Largest gradient norm; 0 is off."""
     accumulate: int = 1

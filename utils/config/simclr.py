@@ -58,13 +58,10 @@ class SimclrModelConfig(ClipModelConfig):
     """Layers of the projection head."""
     head_width: int = 512
     """Width of its hidden layers."""
-    chunk_size: int = 0
-    """Clips of a batch whose activations are held at a time, by gradient caching; 0 is all of them."""
 
     def __post_init__(self):
         super().__post_init__()
         at_least(self, head_width=1)
-        not_negative(self, "chunk_size")
 
 
 @dataclass(frozen=True)

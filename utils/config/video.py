@@ -22,6 +22,8 @@ class VideoDataConfig(ClipDataConfig):
     """Draw training clips so that classes are equally likely."""
     sampler_power: float = 1.0
     """Weighted sampler: 1 makes classes equally likely, 0.5 goes half the way."""
+    cache_features: bool = False
+    """With a frozen image tower: its features of every clip are made once, as evaluation sees it, for all epochs."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -136,3 +138,12 @@ class VideoConfig(Config):
     model: tyro.conf.OmitArgPrefixes[VideoModelConfig] = field(default_factory=VideoModelConfig)
     loss: tyro.conf.OmitArgPrefixes[VideoLossConfig] = field(default_factory=VideoLossConfig)
     train: tyro.conf.OmitArgPrefixes[VideoTrainConfig] = field(default_factory=VideoTrainConfig)
+
+    def __post_init__(self):
+        if self.data.cache_features:
+            moving = {"--lr-image-encoder": self.train.lr_image_encoder, "--augment": self.data.augment,
+                      "--random-erasing": self.data.random_erasing}
+            wrong = [f"{name} {value:g}" for name, value in moving.items() if value]
+            require(not wrong, f"--cache-features: what the network sees of a clip must be the same in every epoch, and "
+                    f"is not with {', '.join(wrong)}; set to 0")
+            require(not self.model.mirror, "--cache-features: features have no mirror image; take --no-mirror")

@@ -1,0 +1,81 @@
+"""--cache-features: training on features of the frozen image tower, which are made once."""
+
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dataloaders.features import read_features, write_features
+from dataloaders.fingerprints import data_files
+from dataloaders.loader import Loader
+from trainer import Trainer
+from utils.errors import UserError
+from utils.provenance.hashes import file_hash
+
+log = logging.getLogger("camxuc")
+
+# Of the data's settings, those that what the tower sees depends on.
+SETTINGS = ("streams", "missing_box", "centre_crop", "box_margin", "crop_body", "num_segments", "duration", "image_size")
+
+
+def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
+    """The trainer's loaders, those of train and val with features in the place of frames.
+
+    They lie beside the run's folder, under a name that is made of all that they depend on: weights, clips, boxes,
+    settings and precision. So runs that share these share them. The test split is not looked at before training is over.
+    """
+    folder = run_dir.parent / "features" / _name(trainer)
+    cached = {}
+    for split in ("train", "val"):
+        loader = trainer.loaders[split]
+        if (found := read_features(loader, folder, split)) is None:
+            _make(trainer, loader, folder, split)
+            found = read_features(loader, folder, split)
+        cached[split] = found or loader
+    log.info("features of the frozen image tower: %s", folder)
+    return trainer.loaders | cached
+
+
+def _make(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
+    data, encoder, dtype = trainer.config.data, trainer.model.video.eval(), trainer.precision.dtype
+
+    @torch.no_grad()
+    def see(frames: Tensor) -> Tensor:
+        with torch.autocast(trainer.device.type, dtype=dtype, enabled=dtype is not None):
+            return encoder.see(frames.to(trainer.device))
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=loader.size, desc=f"features of {split}", leave=False, dynamic_ncols=True) as bar:
+            for done in write_features(loader, min(data.num_workers, os.cpu_count() or 1), data.reader_timeout, see,
+                                       folder, split):
+                bar.update(done)
+    except OSError as error:
+        raise UserError(f"{folder}: features cannot be written: {error.strerror}") from None
+
+
+def _name(trainer: Trainer) -> str:
+    """Changes with whatever the features depend on."""
+    config, found = trainer.config, hashlib.sha256()
+    for name, tensor in trainer.model.video.visual.state_dict().items():
+        found.update(name.encode() + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    clips = {split: [(clip.id, _stamp(clip.path)) for clip in trainer.loaders[split].dataset.clips]
+             for split in ("train", "val")}
+    boxes = {name: file_hash(path) for name, path in data_files(config).items() if name.startswith("bounding")}
+    settings = {name: getattr(config.data, name) for name in SETTINGS}
+    tower = [config.model.clip_model, trainer.model.about(), str(trainer.precision.dtype)]
+    found.update(json.dumps([clips, boxes, settings, tower], sort_keys=True).encode())
+    return found.hexdigest()[:16]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of writing."""
+    try:
+        return path.stat().st_size, path.stat().st_mtime_ns
+    except OSError:
+        return None
