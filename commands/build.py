@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
+import numpy  # noqa: F401  before torch, which would import it too, and swallow a Ctrl-C meanwhile
 import torch
 
-from dataloaders import Loader, build_loaders
-from dataloaders.fingerprints import data_files, fingerprints
+from dataloaders import build_loaders
 from models import build_model
 from trainer import Trainer
 from utils.config import Config
 from utils.objective import build_objective
-from utils.provenance import gather
-from utils.recipe import find_recipe
 from utils.tasks import build_task
 
 
@@ -21,9 +19,3 @@ def build_trainer(config: Config, run_dir: Path) -> Trainer:
     with torch.no_grad():
         objective = build_objective(config, model.class_features(), labels)
     return Trainer(config, build_task(config, labels), model, objective, loaders, run_dir)
-
-
-def made_of(config: Config, loaders: dict[str, Loader], training: bool, recipe: str | None = None) -> dict:
-    """What provenance.json tells of a session."""
-    files = data_files(config) | ({"recipe": find_recipe(recipe)} if recipe else {})
-    return gather(config, files, fingerprints(config, loaders, training))
