@@ -58,7 +58,7 @@ def video(config: VideoConfig, labels: Labels, about: dict) -> nn.Module:
     ), config, about)
 
 
-def simclr(config: SimclrConfig, labels: Labels, about: dict) -> nn.Module:
+def pretraining(config: SimclrConfig, labels: Labels, about: dict) -> nn.Module:
     from models.simclr import SimCLR
 
     return _started(SimCLR(
@@ -89,7 +89,7 @@ def text(config: TextConfig, labels: Labels, about: dict) -> nn.Module:
 
 
 # Each imports its own parts: open_clip for clips and transformers for reviews take seconds.
-MODELS = {"video": video, "text": text, "simclr": simclr}
+MODELS = {"video": video, "text": text, "simclr": pretraining}
 
 
 def build_model(config: Config, labels: Labels, about: dict | None = None) -> nn.Module:
