@@ -15,19 +15,21 @@
 
 import os
 import sys
+from pkgutil import resolve_name
 
-from commands.ablate import ablate
-from commands.check import check
-from commands.evaluate import evaluate
-from commands.export import export
-from commands.faces import faces
-from commands.predict import predict
-from commands.serve import serve
-from commands.train import train
 from utils.errors import UserError
 
-COMMANDS = {"train": train, "eval": evaluate, "check": check, "faces": faces, "predict": predict, "serve": serve,
-            "export": export, "ablate": ablate}
+# Where each is; imported when it is asked for. What takes seconds, such as torch, is imported once its flags are read.
+COMMANDS = {
+    "train": "commands.train:train",
+    "eval": "commands.evaluate:evaluate",
+    "check": "commands.check:check",
+    "faces": "commands.faces:faces",
+    "predict": "commands.predict:predict",
+    "serve": "commands.serve:serve",
+    "export": "commands.export:export",
+    "ablate": "commands.ablate:ablate",
+}
 
 
 def main(words: list[str]) -> int:
@@ -38,7 +40,7 @@ def main(words: list[str]) -> int:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
         return 0 if asks else 2
     try:
-        return COMMANDS[words[0]](words[1], words[2:]) or 0
+        return resolve_name(COMMANDS[words[0]])(words[1], words[2:]) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

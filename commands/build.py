@@ -4,18 +4,16 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy  # noqa: F401  before torch, which would import it too, and swallow a Ctrl-C meanwhile
 import torch
 from torch import nn
 
-from dataloaders import Loader, build_loaders
-from dataloaders.fingerprints import data_files, fingerprints
+from dataloaders import build_loaders
 from models import build_model
 from trainer import Trainer
 from utils.config import Config
 from utils.errors import UserError
 from utils.objective import build_objective
-from utils.provenance import gather
-from utils.recipe import find_recipe
 from utils.tasks import build_task
 
 
@@ -39,9 +37,3 @@ def compile_towers(model: nn.Module) -> None:
         raise UserError("--compile: no C++ compiler here (c++, g++, clang++, or that of CXX); install one, or leave it out")
     for tower in model.towers():
         tower.compile()
-
-
-def made_of(config: Config, loaders: dict[str, Loader], training: bool, recipe: str | None = None) -> dict:
-    """What provenance.json tells of a session."""
-    files = data_files(config) | ({"recipe": find_recipe(recipe)} if recipe else {})
-    return gather(config, files, fingerprints(config, loaders, training))

@@ -1,84 +1,19 @@
 """`main.py faces`: finds faces in a data set's clips, and writes the box file that `train` reads."""
 
-import sys
-from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
-
-import tyro
-from tqdm import tqdm
-
-from dataloaders.datasets import load_splits
-from dataloaders.faces.box_file import BoxFile
-from dataloaders.faces.clip_faces import find_in_clips
-from dataloaders.faces.detector import DETECTORS
-from dataloaders.faces.sheet import face_sheet
-from dataloaders.lists import scan_unlabelled
-from utils.config import ClipDataConfig, Config, FaceSettings, SimclrConfig
+from utils.config import ClipDataConfig, FacesSettings
 from utils.errors import UserError
 from utils.recipe import load_config, parse_own_flags
-from utils.report.faces import write_faces_page
 
 
-@dataclass(frozen=True)
-class FacesSettings:
-    """Finds faces in all clips of a recipe. Flags of the recipe, such as --root-dir, may stand beside these."""
-
-    output: Path | None = None
-    """The box file; if not given, faces.json in --root-dir."""
-    jobs: int | None = None
-    """Processes; if not given, --num-workers of the recipe."""
-    face: tyro.conf.OmitArgPrefixes[FaceSettings] = field(default_factory=FaceSettings)
-
-
-def faces(recipe: str, words: list[str]) -> int:
-    """Search what has not been searched, and write the box file and a page to look at.
-
-    Returns:
-        the exit status: 2 where more clips cannot be read than --max-bad-clips allows.
+def faces(recipe: str, words: list[str]) -> None:
+    """
     Raises:
-        UserError: a mistake in the recipe; no detector; a box file that is not ours.
+        UserError: a mistake in the recipe; no detector; a box file that is not ours; too many clips cannot be read.
     """
     own, rest = parse_own_flags(FacesSettings, words, f"main.py faces {recipe}", "faces")
     config = load_config(recipe, rest)
     if not isinstance(config.data, ClipDataConfig):
         raise UserError(f"faces: {recipe} is a recipe for reviews; clips have faces")
-    clips = clips_of(config)
-    output = own.output or place_of(config)
-    boxes = BoxFile(output, own.face)
-    searched = {found.id for found in boxes}
-    left = [clip for name, clip in clips.items() if name not in searched]
-    if left:
-        DETECTORS[own.face.detector](own.face)  # what it lacks is said here, and not by each process
-        jobs = config.data.num_workers if own.jobs is None else own.jobs
-        found = find_in_clips(left, own.face, jobs, config.data.reader_timeout)
-        boxes.add(tqdm(found, total=len(clips), initial=len(clips) - len(left), desc="faces", unit=" clips"))
-    boxes.write()
-    sheet = face_sheet(boxes, {name: clip.path for name, clip in clips.items()})
-    page = write_faces_page(output.with_suffix(".html"), config.recipe, sheet)
-    print(f"{sheet.clips} clips, {len(left)} of them searched now: " +
-          ", ".join(f"{name.lower()} {count}" for name, count in sorted(sheet.counts.items())) +
-          f"; a box in {sheet.with_box / max(sheet.frames, 1):.1%} of {sheet.frames} frames")
-    print(f"--bounding-box-face {output}\nto look at: {page}")
-    for name, reason in sheet.bad.items():
-        print(f"left out {name}: {reason}", file=sys.stderr)
-    if sheet.bad:
-        print(f"once repaired, they are searched again when their lines in {boxes.lines} are deleted", file=sys.stderr)
-    if len(sheet.bad) > config.data.max_bad_clips * sheet.clips:
-        raise UserError(f"faces: {len(sheet.bad)} of {sheet.clips} clips cannot be read, more than --max-bad-clips "
-                        f"{config.data.max_bad_clips:g}; the box file holds the others")
-    return 0
+    from commands.search_faces import search_faces  # only now: it brings torch, which takes seconds
 
-
-def clips_of(config: Config) -> dict:
-    """All clips that the recipe trains or is scored on, by id."""
-    found = chain(*load_splits(config.data, config.train.seed).clips.values())
-    if isinstance(config, SimclrConfig) and config.data.unlabelled:
-        found = chain(found, scan_unlabelled(config.data.unlabelled))
-    return {clip.id: clip for clip in found}
-
-
-def place_of(config: Config) -> Path:
-    """What the recipe names and is not there yet, else faces.json; in the data set's folder."""
-    root, named = config.data.root_dir or Path("."), config.data.bounding_box_face
-    return root / named if named and not (root / named).exists() else root / "faces.json"
+    search_faces(config, own)

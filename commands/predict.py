@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from commands.predict_clips import predict_clips
-from commands.predict_reviews import predict_reviews
-from inference.run import open_run
 from utils.config import ClipPredictSettings, ReviewPredictSettings, TextConfig
-from utils.recipe import parse_flags
+from utils.recipe import config_of_run, parse_flags
 
 
 def predict(run: str, words: list[str]) -> int:
@@ -15,8 +12,14 @@ def predict(run: str, words: list[str]) -> int:
     Raises:
         UserError: a mistake in the command; no such run.
     """
-    opened = open_run(Path(run))
-    of_reviews = isinstance(opened.config, TextConfig)
+    of_reviews = isinstance(config_of_run(Path(run)), TextConfig)
     settings = parse_flags(ReviewPredictSettings if of_reviews else ClipPredictSettings, words,
                            f"main.py predict {run}", "predict")
-    return (predict_reviews if of_reviews else predict_clips)(opened, settings)
+    # Only now: it brings torch, which takes seconds, and what else this kind of run needs.
+    if of_reviews:
+        from commands.predict_reviews import predict_reviews as answer
+    else:
+        from commands.predict_clips import predict_clips as answer
+    from inference.run import open_run
+
+    return answer(open_run(Path(run)), settings)

@@ -18,8 +18,6 @@ from inference.run import Run
 from utils.answers import FORMATS
 from utils.config import ReviewPredictSettings
 from utils.errors import UserError
-from utils.report.frame import render
-from utils.report.tokens import read_review
 
 SHOWN = 50  # reviews on the page of explanations
 TABLES = (".csv", ".tsv", ".txt")
@@ -80,6 +78,9 @@ def write(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict], s
 
 def explained(reader: ReviewPredictor, found: Iterable[tuple[int, str, list[dict], str]], path: Path):
     """The rows as they are; beside `path` the weights of their tokens, and a page that shows the first of them."""
+    from utils.report.frame import render  # with matplotlib, which takes a second
+    from utils.report.tokens import read_review
+
     shown = []
     with path.with_suffix(".why.jsonl").open("w", encoding="utf-8") as file:
         for row, text, aspects, note in found:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from pkgutil import resolve_name
 
 # Read by OpenCV when it is first imported: a header that claims more pixels is refused before decoding.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
@@ -13,15 +14,15 @@ import cv2
 # Workers are many, so each gets one thread; and OpenCV's own threads do not survive the fork that makes them.
 cv2.setNumThreads(0)
 
-from dataloaders.clip_loaders import clip_loaders, simclr_loaders
 from dataloaders.loader import Loader
-from dataloaders.text_dataloader import review_loaders
 from utils.config import Config
 from utils.structures import Labels
 
 __all__ = ["Loader", "build_loaders"]
 
-LOADERS = {"video": clip_loaders, "text": review_loaders, "simclr": simclr_loaders}
+# Imported when one is asked for: transformers, for reviews, takes seconds.
+LOADERS = {"video": "dataloaders.clip_loaders:clip_loaders", "text": "dataloaders.text_dataloader:review_loaders",
+           "simclr": "dataloaders.clip_loaders:simclr_loaders"}
 
 
 def build_loaders(config: Config, run_dir: Path, labels: Labels | None = None) -> tuple[dict[str, Loader], Labels]:
@@ -34,4 +35,4 @@ def build_loaders(config: Config, run_dir: Path, labels: Labels | None = None) -
     Raises:
         UserError: whatever the recipe's files lack.
     """
-    return LOADERS[config.model.model](config, run_dir, labels)
+    return resolve_name(LOADERS[config.model.model])(config, run_dir, labels)

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from inference.run import Run
 from utils.config import TextConfig
-from utils.report import PAGES
+from utils.report import page_of
 from utils.report.frame import percent, spelt
 from utils.tasks import build_task
 
@@ -23,7 +23,7 @@ def metrics_of(run: Run) -> dict[str, dict]:
 
 def headline(run: Run) -> dict[str, str]:
     """The scores that count, by their key in metrics.json."""
-    return PAGES[type(build_task(run.config, run.labels))].HEADLINE
+    return page_of(build_task(run.config, run.labels)).HEADLINE
 
 
 def card_data(run: Run) -> ModelCardData:

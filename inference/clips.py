@@ -12,7 +12,6 @@ from dataloaders.boxes import Box
 from dataloaders.faces import DETECTORS, find_faces
 from dataloaders.stream import Moment, Stream
 from dataloaders.windows import batches, cut_frames, slide
-from inference.onnx import OnnxNetwork
 from inference.run import Run
 from models.classifier import ClipClassifier, learned_classes, unseen_classes
 from models.explain.clips import Reasons, reasons
@@ -104,8 +103,13 @@ class ClipPredictor:
         self.device = choose_device(device)
         if onnx and classes:
             raise UserError("--onnx: model.onnx knows the classes of training only; leave out --onnx or --classes")
-        self.network = OnnxNetwork(run.folder) if onnx else self._classifier(classes).to(self.device)
-        self.dtype = None if onnx else dtype_at_inference(run.config.train, self.device)
+        if onnx:
+            from inference.onnx import OnnxNetwork  # half a second to import, and seldom asked for
+
+            self.network, self.dtype = OnnxNetwork(run.folder), None
+        else:
+            self.network = self._classifier(classes).to(self.device)
+            self.dtype = dtype_at_inference(run.config.train, self.device)
         self._detector = None
 
     def _classifier(self, classes: list[str] | None) -> ClipClassifier:

@@ -7,9 +7,7 @@ import torch
 from dataloaders.pieces import pieces
 from dataloaders.review_stream import batches_of
 from dataloaders.text_dataloader import load_run_tokenizer
-from inference.onnx import OnnxNetwork
 from inference.run import Run
-from models.explain.reviews import token_weights
 from utils.answers import answers
 from utils.config.predict import NO_GRADIENTS
 from utils.errors import UserError
@@ -33,8 +31,13 @@ class ReviewPredictor:
         self.run, self.config = run, run.config
         self.tokenizer, self.task = load_run_tokenizer(run.folder), build_task(run.config, run.labels)
         self.device = choose_device(device)
-        self.network = OnnxNetwork(run.folder) if onnx else run.network.to(self.device)
-        self.dtype = None if onnx else dtype_at_inference(run.config.train, self.device)
+        self.onnx = onnx
+        if onnx:
+            from inference.onnx import OnnxNetwork  # half a second to import, and seldom asked for
+
+            self.network, self.dtype = OnnxNetwork(run.folder), None
+        else:
+            self.network, self.dtype = run.network.to(self.device), dtype_at_inference(run.config.train, self.device)
 
     def predict(self, reviews: str | list[str], batch_size: int = 32) -> list:
         """The aspects that a review mentions, or a list of these for several: name, sentiment and probabilities."""
@@ -62,8 +65,10 @@ class ReviewPredictor:
         Raises:
             UserError: in onnxruntime there are no gradients.
         """
-        if isinstance(self.network, OnnxNetwork):
+        if self.onnx:
             raise UserError(NO_GRADIENTS)
+        from models.explain.reviews import token_weights  # with captum, which takes a second
+
         labels, settings = self.run.labels, self.config
         prefix, longest = settings.model.prefix, settings.data.max_tokens
         _, _, batch = next(batches_of([(0, review)], self.tokenizer, prefix, longest, 1))

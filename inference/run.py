@@ -1,16 +1,16 @@
 """A run folder as inference needs it: settings and classes first, weights when they are asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy  # noqa: F401  before torch, which would import it too, and swallow a Ctrl-C meanwhile
 from torch import nn
 
 from models import load_run_model, read_about
 from utils.config import Config, SimclrConfig
 from utils.errors import UserError
-from utils.recipe import load_config
-from utils.report.frame import read_config
+from utils.recipe import config_of_run
 from utils.structures import Labels
 
 
@@ -37,10 +37,7 @@ def open_run(folder: Path) -> Run:
     Raises:
         UserError: no run in the folder, no weights in it, or one that was pretrained without classes.
     """
-    if not (folder / "config.yaml").is_file():
-        raise UserError(f"{folder}: no run; give the folder of a finished one, with its config.yaml")
-    config = load_config(str(folder / "config.yaml"))
-    config = replace(config, recipe=read_config(folder / "config.yaml")[0])
+    config = config_of_run(folder)
     if isinstance(config, SimclrConfig):
         raise UserError(f"{folder}: was pretrained without labels and knows no classes; train a recogniser from it "
                         f"with --init-from {folder}")

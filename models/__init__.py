@@ -5,12 +5,6 @@ from pathlib import Path
 
 from torch import nn
 
-from models.aspects import ReviewReader
-from models.clip import load_clip
-from models.recogniser import VideoRecogniser
-from models.simclr import SimCLR
-from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
-from models.texts import class_texts
 from models.weights import load_part, load_weights, read_about, save_run_model
 from utils.config import Config, SimclrConfig, TextConfig, VideoConfig
 from utils.errors import UserError
@@ -26,6 +20,8 @@ FROM_SCRATCH = 1e-4  # the least learning rate at which a random tower was seen 
 
 def _clip(config: VideoConfig | SimclrConfig, about: dict) -> nn.Module:
     """Without weights of its own where the run's are to be loaded. --init-from brings no text tower: that stays."""
+    from models.clip import load_clip
+
     pretrained = "none" if about else config.model.clip_pretrained
     about = about or (read_about(start) if (start := config.model.init_from) else {})
     return load_clip(config.model.clip_model, pretrained, config.data.image_size, about.get("quick_gelu", False))
@@ -43,7 +39,10 @@ def _started(model: nn.Module, config: VideoConfig | SimclrConfig, about: dict) 
     return model
 
 
-def video(config: VideoConfig, labels: Labels, about: dict) -> VideoRecogniser:
+def video(config: VideoConfig, labels: Labels, about: dict) -> nn.Module:
+    from models.recogniser import VideoRecogniser
+    from models.texts import class_texts
+
     untrained = config.model.clip_pretrained == "none" and not config.model.init_from
     if not about and untrained and config.train.lr_image_encoder < FROM_SCRATCH:
         log.warning("--clip-pretrained none: a random image tower hardly learns at --lr-image-encoder %g; "
@@ -59,7 +58,9 @@ def video(config: VideoConfig, labels: Labels, about: dict) -> VideoRecogniser:
     ), config, about)
 
 
-def simclr(config: SimclrConfig, labels: Labels, about: dict) -> SimCLR:
+def pretraining(config: SimclrConfig, labels: Labels, about: dict) -> nn.Module:
+    from models.simclr import SimCLR
+
     return _started(SimCLR(
         _clip(config, about),
         config.model,
@@ -69,7 +70,10 @@ def simclr(config: SimclrConfig, labels: Labels, about: dict) -> SimCLR:
     ), config, about)
 
 
-def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
+def text(config: TextConfig, labels: Labels, about: dict) -> nn.Module:
+    from models.aspects import ReviewReader
+    from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
+
     settings = config.model
     encoder = encoder_of(config_of(about["encoder"])) if about else load_encoder(settings.encoder, settings.vocab_size)
     if config.data.max_tokens > (limit := longest_input(encoder.config)):
@@ -84,7 +88,8 @@ def text(config: TextConfig, labels: Labels, about: dict) -> ReviewReader:
     )
 
 
-MODELS = {"video": video, "text": text, "simclr": simclr}
+# Each imports its own parts: open_clip for clips and transformers for reviews take seconds.
+MODELS = {"video": video, "text": text, "simclr": pretraining}
 
 
 def build_model(config: Config, labels: Labels, about: dict | None = None) -> nn.Module:

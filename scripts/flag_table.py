@@ -13,17 +13,17 @@ from typing import Any, Literal, get_args, get_origin
 
 import tyro
 
-from commands.export import ExportSettings
-from commands.faces import FacesSettings
-from commands.serve import ServeSettings
 from utils.config import (
     CONFIGS,
     ClipDataConfig,
     ClipModelConfig,
     ClipPredictSettings,
     DataConfig,
+    ExportSettings,
     FaceSettings,
+    FacesSettings,
     ReviewPredictSettings,
+    ServeSettings,
     TrainConfig,
     WindowSettings,
     flag,

@@ -25,7 +25,7 @@ MODULES = {module_name(path): path for path in FILES}
 
 
 def imported(path: Path) -> set[str]:
-    """Full names of the modules that a file imports, ours as far as there is a file."""
+    """Full names of the modules that a file imports, ours as far as there is a file; or names in a table."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -37,6 +37,8 @@ def imported(path: Path) -> set[str]:
             base = ".".join([*base, *([node.module] if node.module else [])])
             below = {f"{base}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else base for name in below}
+        elif isinstance(node, ast.Constant) and (named := re.fullmatch(r"(\w+(?:\.\w+)+)(:\w+)?", str(node.value))):
+            found |= {named[1]} & set(MODULES)
     return found
 
 

@@ -17,7 +17,7 @@ from safetensors import safe_open
 import dataloaders.video
 from commands.build import build_trainer
 from commands.evaluate import changed_for_eval
-from main import COMMANDS, main
+from main import main
 from trainer import Trainer
 from utils import checkpoint
 from utils.config import CONFIGS, TextConfig, TextLossConfig, TextModelConfig, flag
@@ -186,7 +186,7 @@ def test_a_mistake_is_one_line_and_status_2(words, said, recipe, caer, tmp_path,
 def test_eval_of_no_run(tmp_path, capsys):
     assert main(["eval", str(tmp_path)]) == 2
     said = capsys.readouterr().err
-    assert said == f"error: {tmp_path}: no run; `eval` takes the folder of one, with its config.yaml\n"
+    assert said == f"error: {tmp_path}: no run; give the folder of a finished one, with its config.yaml\n"
 
 
 # ---------------------------------------------------------------- before and after training
@@ -382,7 +382,7 @@ def test_ctrl_c_outside_training_is_one_word(monkeypatch, capsys):
     def interrupted(recipe, flags):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(COMMANDS, "train", interrupted)
+    monkeypatch.setattr("commands.train.train", interrupted)
     assert main(["train", "demo"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 

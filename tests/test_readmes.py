@@ -147,10 +147,10 @@ KNOWN = {
     "train": TRAIN,
     "eval": TRAIN | in_file("commands/evaluate.py"),
     "check": TRAIN | in_file("commands/check.py"),
-    "faces": TRAIN | of(FaceSettings) | in_file("commands/faces.py"),
+    "faces": TRAIN | of(FaceSettings) | in_file("utils/config/faces.py"),
     "predict": READING | of(ClipPredictSettings, ReviewPredictSettings),
-    "serve": READING | in_file("commands/serve.py"),
-    "export": in_file("commands/export.py"),
+    "serve": READING | in_file("utils/config/serve.py"),
+    "export": in_file("utils/config/export.py"),
     "ablate": in_file("commands/ablate.py"),
 } | {f"scripts.{path.stem}": TRAIN | in_file(f"scripts/{path.name}") for path in (ROOT / "scripts").glob("*.py")}
 COMMAND = re.compile(r"python main\.py (\S+)|bash (train)\.sh|python -m (\S+)")

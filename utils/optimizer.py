@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 
 import torch
-from timm.optim import Lars
 from torch import nn
 
 from utils.config import TrainConfig
@@ -51,6 +50,8 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
     if not parts:
         raise UserError("every learning rate is 0: nothing is left to train")
     if config.optimizer == "lars":
+        from timm.optim import Lars  # seconds to import, and of no use to a text encoder
+
         return Lars(parts, lr=config.lr, momentum=0.9, trust_clip=False)
     if config.optimizer == "sgd":
         return torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True, fused=True)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +24,8 @@ def knn(features: Tensor, targets: Tensor, queries: Tensor | None, classes: int,
     others = len(features) - (queries is None)
     if others < 1:
         return torch.full((len(features), classes), 1 / classes)
+    from sklearn.neighbors import NearestNeighbors  # seconds to import, and seldom needed
+
     index = NearestNeighbors(n_neighbors=min(neighbours, commonest, others), metric="cosine", algorithm="brute")
     index.fit(_unit(features))
     distances, places = index.kneighbors(None if queries is None else _unit(queries))  # (M, k)
@@ -41,6 +41,8 @@ def linear(features: Tensor, targets: Tensor, queries: Tensor, classes: int) -> 
     if len(found) == 1:
         shares[:, found] = 1
         return shares
+    from sklearn.linear_model import LogisticRegression  # seconds to import, and seldom needed
+
     model = LogisticRegression(C=REGULARISATION, max_iter=1000, class_weight="balanced")
     model.fit(_unit(features), numbers.numpy())
     shares[:, found] = torch.from_numpy(model.predict_proba(_unit(queries))).float()

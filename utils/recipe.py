@@ -61,10 +61,27 @@ def _idle(keys: set[str], config: Config) -> str:
     return "; ".join(f"{key}: {config.unused()[key]}" for key in sorted(keys))
 
 
+def config_of_run(folder: Path) -> Config:
+    """The settings of a run, under the name of its recipe.
+
+    Raises:
+        UserError: no run in the folder.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"{folder}: no run; give the folder of a finished one, with its config.yaml")
+    return replace(load_config(str(path)), recipe=recipe_of(path))
+
+
 def save_config(config: Config, path: Path) -> None:
     """Write every setting, so that the file is itself a recipe."""
     settings = config.flat()
     path.write_text(f"# recipe: {settings.pop('recipe')}\n" + yaml.safe_dump(settings, sort_keys=False))
+
+
+def recipe_of(path: Path) -> str:
+    """The name of the recipe whose settings `save_config` wrote."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# recipe:").strip()
 
 
 def find_recipe(recipe: str) -> Path:

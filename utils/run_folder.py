@@ -7,14 +7,10 @@ from pathlib import Path
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from utils import checkpoint
-from utils.config import Config
+from utils.config import FREE_TO_CHANGE, Config
 from utils.errors import UserError
 
 log = logging.getLogger("camxuc")
-
-# These may differ between a run and its continuation; anything else would make it another run.
-FREE_TO_CHANGE = {"recipe", "resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir",
-                  "epochs", "score_test", "force"}
 
 
 def open_run(config: Config) -> Path:

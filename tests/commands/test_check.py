@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from commands import check, train
+from commands import examine, training
 from commands.build import build_trainer
 from main import main
 from utils.findings import Finding
@@ -20,8 +20,8 @@ def finds(monkeypatch):
         asked = []
         for part in ("answers_of_utils", "answers_of_dataloaders", "answers_of_models", "answers_of_trainer",
                      "audit_settings", "trials"):
-            monkeypatch.setattr(check, part, lambda *_: [])
-        monkeypatch.setattr(check, "audit", lambda config, loaders, labels, full: asked.append(full) or list(findings))
+            monkeypatch.setattr(examine, part, lambda *_: [])
+        monkeypatch.setattr(examine, "audit", lambda *given: asked.append(given[-1]) or list(findings))
         return asked
 
     return find
@@ -94,7 +94,7 @@ def test_a_check_changes_nothing_of_the_training(configure, tmp_path):
     trainer = build_trainer(configure(), tmp_path)
     state = trainer.model.state_dict() | trainer.objective.state_dict()
     before = {name: value.clone() for name, value in state.items()}
-    check.examine(trainer)
+    examine.examine(trainer)
     after = trainer.model.state_dict() | trainer.objective.state_dict()
     assert before.keys() == after.keys() and all(value.equal(after[name]) for name, value in before.items())
 
@@ -126,7 +126,7 @@ def test_force_goes_on(finds, run):
 
 def test_what_is_resumed_is_not_checked_again(finds, run, monkeypatch):
     asked = finds(WARNING)
-    monkeypatch.setattr(train, "finish", lambda *_: None)
+    monkeypatch.setattr(training, "finish", lambda *_: None)
     run("train", "--epochs", "1")
     finds(ERROR)
     status, _, folder = run("train", "--epochs", "2", "--resume", "auto")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 
-from commands import export as command
+from commands import export_onnx as command
 from dataloaders.datasets import CAER
 from inference import load_run
 from inference.onnx import OnnxNetwork

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import faces as command
-from commands.faces import clips_of, place_of
+from commands import search_faces as command
+from commands.search_faces import clips_of, place_of
 from dataloaders.boxes import Boxes
 from dataloaders.datasets import CAER
 from dataloaders.faces import DETECTORS, clip_faces

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from commands import predict as command
 from main import main
 from tests import small_reviews
 from tests.inference.runs import Bomb, save_run
@@ -29,7 +28,8 @@ def runs(configure, tmp_path_factory):
 def test_the_kind_of_run_says_what_is_read(runs, monkeypatch, kind, settings, status):
     calls = []
     for name in ("clips", "reviews"):
-        monkeypatch.setattr(command, f"predict_{name}", lambda *of, name=name: calls.append((name, *of)) or status)
+        monkeypatch.setattr(f"commands.predict_{name}.predict_{name}",
+                            lambda *of, name=name: calls.append((name, *of)) or status)
     assert main(["predict", str(runs / kind), "a", "b", "--batch-size", "3"]) == status
     [(name, run, given)] = calls
     assert name == kind and run.folder == runs / kind and isinstance(given, settings)

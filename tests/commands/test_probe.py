@@ -12,6 +12,7 @@ from torch import nn
 
 from commands import probe as probe_module
 from commands.build import build_trainer
+from commands.evaluate import PROBES
 from commands.probe import Pixels, SideBySide, probe, probe_table
 from main import main
 from models import save_run_model
@@ -269,3 +270,7 @@ def test_a_recognisers_features_are_probed_too(recipe, tmp_path, capsys):
     for rows in probes.values():
         this, earlier, pixels = (row["uar"] for row in rows[-3:])
         assert this == earlier and len(pixels) == 1
+
+
+def test_the_kinds_that_eval_takes_are_all_there_are():
+    assert PROBES == tuple(probe_module.PROBES)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands import serve as command
+from commands import serve_page as command
 from main import main
 from tests.inference.runs import footage, save_run, write_video
 from tests.inference.web.serving import MAIN, Served, serving

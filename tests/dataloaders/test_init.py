@@ -2,7 +2,6 @@
 
 import pytest
 
-import dataloaders
 from dataloaders import LOADERS, build_loaders
 from dataloaders.datasets import CAER
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset
@@ -17,9 +16,9 @@ def test_every_task_has_loaders():
 @pytest.mark.parametrize("config", [VideoConfig(), TextConfig(), SimclrConfig()], ids=["video", "text", "simclr"])
 @pytest.mark.parametrize("labels", [None, Labels(["a"])])
 def test_loaders_are_those_of_the_recipes_model(monkeypatch, tmp_path, config, labels):
-    called = {name: (lambda *given, name=name: (name, *given)) for name in LOADERS}
-    monkeypatch.setattr(dataloaders, "LOADERS", called)
-    assert build_loaders(config, tmp_path, labels) == (config.model.model, config, tmp_path, labels)
+    for place in LOADERS.values():
+        monkeypatch.setattr(place.replace(":", "."), lambda *given, place=place: (place, *given))
+    assert build_loaders(config, tmp_path, labels) == (LOADERS[config.model.model], config, tmp_path, labels)
 
 
 def test_clips_with_what_there_is_to_decide(configure, tmp_path):

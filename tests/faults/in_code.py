@@ -1,11 +1,10 @@
 """Faults of one line."""
 
-import sys
-
 import models
 import trainer
-from dataloaders import augment, crops, readers, video
+from dataloaders import augment, clip_loaders, crops, readers, video
 from dataloaders.order import Order, class_weights
+from models import simclr
 from models.adapter import Adapter
 from models.prompts import PromptLearner
 from models.recogniser import VideoRecogniser, compare
@@ -19,9 +18,6 @@ from utils.objective import text as text_terms
 from utils.objective import video as video_terms
 from utils.tasks.clips import Clips
 from utils.tasks.reviews import Reviews
-
-# Functions have these names, too.
-clip_loaders, pretraining = sys.modules["dataloaders.clip_loaders"], sys.modules["models.simclr"]
 
 CODE = [
     Fault("mixup is configured and the batch comes back unmixed", "overfits as without it", "configured-but-idle",
@@ -114,7 +110,7 @@ CODE = [
     Fault("validation clips are augmented, too", "validation scores are low and odd", "evaluation-changes",
           line=(clip_loaders._loaders, "(kind or VideoDataset)", "(training or VideoDataset)")),
     Fault("the projection head never normalises by its batch", "NT-Xent falls slowly, and features collapse",
-          "trial-frozen", "simclr", line=(pretraining._projected, "head.train(len(features) > 1)", "head.eval()")),
+          "trial-frozen", "simclr", line=(simclr._projected, "head.train(len(features) > 1)", "head.eval()")),
     Fault("pretraining is given the labels", "features are too good for having seen none", "settings-not-used",
           "simclr", line=(clip_loaders.simclr_loaders, "replace(clip, label=i)", "clip")),
     Fault("--label-fraction takes all", "few labels do as well as many", "known-answer", flags="--label-fraction 0.4",

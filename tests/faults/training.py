@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from commands.build import build_trainer
-from commands.check import examine
+from commands.examine import examine
 from models import save_run_model
 from tests.faults.fault import Fault
 from tests.faults.line import replace_line

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utils.config import Config
+from utils.config import FREE_TO_CHANGE, Config
 from utils.errors import UserError
 from utils.recipe import flags_of, load_config
-from utils.run_folder import FREE_TO_CHANGE
 
 SET_ELSEWHERE = {"seed": "seeds", "score_test": "split", "output_dir": "--output-dir", "resume": "`ablate` itself"}
 FREE = FREE_TO_CHANGE - {"epochs", "score_test"}  # may differ between a run and what the study asks for

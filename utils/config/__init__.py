@@ -2,16 +2,19 @@
 
 from utils.config.checks import flag
 from utils.config.clips import ClipDataConfig, ClipModelConfig
-from utils.config.common import Config, DataConfig, TrainConfig
-from utils.config.faces import FaceSettings
+from utils.config.common import FREE_TO_CHANGE, Config, DataConfig, TrainConfig
+from utils.config.export import ExportSettings
+from utils.config.faces import FaceSettings, FacesSettings
 from utils.config.predict import ClipPredictSettings, ReviewPredictSettings, WindowSettings
+from utils.config.serve import ServeSettings
 from utils.config.simclr import SimclrConfig, SimclrDataConfig, SimclrLossConfig, SimclrModelConfig, SimclrTrainConfig
 from utils.config.text import TextConfig, TextDataConfig, TextLossConfig, TextModelConfig, TextTrainConfig
 from utils.config.video import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig
 
 __all__ = [
-    "CONFIGS", "ClipDataConfig", "ClipModelConfig", "Config", "DataConfig", "TrainConfig", "flag",
-    "ClipPredictSettings", "FaceSettings", "ReviewPredictSettings", "WindowSettings",
+    "CONFIGS", "FREE_TO_CHANGE", "ClipDataConfig", "ClipModelConfig", "Config", "DataConfig", "TrainConfig", "flag",
+    "ClipPredictSettings", "ExportSettings", "FaceSettings", "FacesSettings", "ReviewPredictSettings", "ServeSettings",
+    "WindowSettings",
     "SimclrConfig", "SimclrDataConfig", "SimclrLossConfig", "SimclrModelConfig", "SimclrTrainConfig",
     "TextConfig", "TextDataConfig", "TextLossConfig", "TextModelConfig", "TextTrainConfig",
     "VideoConfig", "VideoDataConfig", "VideoLossConfig", "VideoModelConfig", "VideoTrainConfig",

@@ -1,8 +1,10 @@
 """Settings of the search for faces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import tyro
 
 from utils.config.checks import at_least, require
 
@@ -29,3 +31,14 @@ class FaceSettings:
     def __post_init__(self):
         at_least(self, every=1, gap=0, smooth=0)
         require(0 < self.min_score <= 1, f"--min-score {self.min_score}: must be in (0, 1]")
+
+
+@dataclass(frozen=True)
+class FacesSettings:
+    """Finds faces in all clips of a recipe. Flags of the recipe, such as --root-dir, may stand beside these."""
+
+    output: Path | None = None
+    """The box file; if not given, faces.json in --root-dir."""
+    jobs: int | None = None
+    """Processes; if not given, --num-workers of the recipe."""
+    face: tyro.conf.OmitArgPrefixes[FaceSettings] = field(default_factory=FaceSettings)

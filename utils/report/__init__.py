@@ -1,19 +1,25 @@
 """report.html: a run's scores and curves on one page that needs no other file."""
 
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 from utils.prediction import Predictions
-from utils.report import clips, pretraining, reviews
 from utils.report.frame import render, run_context
 from utils.tasks import Task
 from utils.tasks.clips import Clips
 from utils.tasks.pretraining import Pretraining
 from utils.tasks.reviews import Reviews
 
-__all__ = ["write_report"]
+__all__ = ["page_of", "write_report"]
 
-PAGES: dict[type, ModuleType] = {Clips: clips, Reviews: reviews, Pretraining: pretraining}
+# Imported when one is asked for: scikit-learn, for reviews, takes seconds.
+PAGES = {Clips: "utils.report.clips", Reviews: "utils.report.reviews", Pretraining: "utils.report.pretraining"}
+
+
+def page_of(task: Task) -> ModuleType:
+    """What is particular about the reports of a task."""
+    return resolve_name(PAGES[type(task)])
 
 
 def write_report(run_dir: Path, task: Task, predictions: Predictions, examples: dict) -> Path:
@@ -23,7 +29,7 @@ def write_report(run_dir: Path, task: Task, predictions: Predictions, examples: 
         predictions: of the split that counts, the last.
         examples: what samples of that split look like, by id.
     """
-    page = PAGES[type(task)]
+    page = page_of(task)
     context = run_context(run_dir, task, page) | page.context(task, predictions, examples)
     path = run_dir / "report.html"
     path.write_text(render(page.TEMPLATE, context), encoding="utf-8")

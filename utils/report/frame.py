@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from utils.recipe import recipe_of
 from utils.report.curves import Panel, draw, panels
 from utils.report.health import health_panels, is_told, told
 from utils.report.provenance import provenance
@@ -69,11 +70,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def read_config(path: Path) -> tuple[str, dict[str, str]]:
     """The recipe's name, and every setting as YAML would write it."""
-    text = path.read_text(encoding="utf-8")
-    settings = yaml.safe_load(text)
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     shown = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
              for key, value in settings.items()}
-    return text.splitlines()[0].removeprefix("# recipe:").strip(), shown
+    return recipe_of(path), shown
 
 
 def read_warnings(path: Path) -> list[str]:

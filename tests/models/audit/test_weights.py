@@ -109,7 +109,7 @@ def test_a_model_whose_name_says_quick_gelu(micro, configure, monkeypatch, tmp_p
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_openais_tag_means_quick_gelu(micro, configure, monkeypatch, quick):
-    monkeypatch.setattr(models, "load_clip", lambda name, tag, side, gelu: load_clip(name, "none", side, quick))
+    monkeypatch.setattr(models.clip, "load_clip", lambda name, tag, side, gelu: load_clip(name, "none", side, quick))
     assert set(audited(configure("--clip-pretrained openai"))) == (set() if quick else {"weights-activation"})
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import models.prompts
+import models.simclr
 import models.temporal
 import models.text_encoder
 import models.video_encoder
@@ -153,7 +153,6 @@ def weights_of(name: str, value: float):
 
 
 ORIGINAL = Objective.forward
-SIMCLR = sys.modules[SimCLR.__module__]  # `models.simclr` is a function, too
 ENCODER = (VideoEncoder, "forward")
 
 FAULTS = {
@@ -183,10 +182,10 @@ FAULTS = {
     "keys": [("video --moco-keys video", VideoRecogniser, "_keys", lambda self, batch: self.key_side(
         batch.context, batch.face).detach())],
     "momentum": [("video", models.recogniser, "move_towards", lambda ours, theirs, momentum: None),
-                 ("simclr --ssl moco", SIMCLR, "frozen_copy", lambda module: copy.deepcopy(module))],
+                 ("simclr --ssl moco", models.simclr, "frozen_copy", lambda module: copy.deepcopy(module))],
     "mirror": [("video --mirror", models.recogniser, "_mirror", lambda frames: None if frames is None else
                 frames.flip(-2))],
-    "views": [("simclr", SimCLR, "_project", lambda self, streams: SIMCLR._projected(
+    "views": [("simclr", SimCLR, "_project", lambda self, streams: models.simclr._projected(
         self.head, self.video(*streams)).unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1))],
     "prepare": [("simclr", utils.tasks.pretraining, "view_pairs", lambda batch, settings, stream: batch.__class__(
         batch.targets, batch.ids, batch.face[:, :1].expand_as(batch.face), batch.context))],
@@ -266,7 +265,7 @@ LINES = {
                ("text --freeze-embeddings", models.text, "if config.train.freeze_embeddings:", "if False:")],
     "frozen": [("video --clip-model micro_bn", VideoRecogniser.train, "if not self", "if self"),
                ("text", ReviewReader.train, "if not self", "if self"),
-               ("simclr", SIMCLR._projected, "head.train(len(features) > 1)", "head.eval()")],
+               ("simclr", models.simclr._projected, "head.train(len(features) > 1)", "head.eval()")],
     "built": [("video --dropout 0.2", Adapter.__init__, "nn.Dropout(dropout)", "nn.Dropout(0.0)"),
               ("video", TemporalTransformer.__init__, "4 * width, dropout", "4 * width, 0.9"),
               ("simclr --temporal-layers 2", TemporalTransformer.__init__, "(layer, layers,", "(layer, 1,"),

@@ -1,0 +1,68 @@
+"""A training from its settings to the last file of its run folder."""
+
+import logging
+from pathlib import Path
+
+from commands.build import build_trainer
+from commands.features import with_features
+from commands.examine import examine, stop_on_errors
+from commands.made_of import made_of
+from commands.probe import probe, probe_table
+from models import save_run_model
+from trainer import Trainer
+from utils.config import Config, SimclrConfig
+from utils.findings import tell
+from utils.provenance import record, tell_aloud
+from utils.recipe import save_config
+from utils.report import write_report
+from utils.results import summarise, write_json, write_predictions
+from utils.run_folder import RunLog, open_run, run_to_resume
+
+log = logging.getLogger("camxuc")
+
+
+def run_training(config: Config, recipe: str) -> None:
+    """Train, choose on validation, score test once, write the report."""
+    run_dir = open_run(config)
+    with RunLog(run_dir):
+        state = run_to_resume(config, run_dir)
+        save_config(config, run_dir / "config.yaml")
+        trainer = build_trainer(config, run_dir)
+        if state:
+            trainer.load_state_dict(state)
+            log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
+        if trainer.finished and (run_dir / "metrics.json").is_file():
+            log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
+            return
+        tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed=bool(state)), str(run_dir))
+        if not state:
+            findings = examine(trainer)
+            write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
+            tell(findings, "check")
+            stop_on_errors(findings, config)
+        if getattr(config.data, "cache_features", False):
+            trainer.loaders = with_features(trainer, run_dir)
+        trainer.fit()
+        finish(trainer, run_dir)
+
+
+def finish(trainer: Trainer, run_dir: Path) -> None:
+    """The best weights' scores and files. The test split is read here, for the first time."""
+    trainer.load_best()
+    splits = ("val", "test") if trainer.settings.score_test else ("val",)
+    results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
+    metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
+    predictions = {split: result[0] for split, result in results.items()}
+    weights = save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
+    trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by], predictions, weights)
+    last = list(results)[-1]
+    if isinstance(trainer.config, SimclrConfig):
+        rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
+        metrics[last]["probes"] = {"linear": rows}
+        log.info("%s", probe_table(rows, "linear", last))
+    write_json(metrics, run_dir / "metrics.json")
+    write_predictions(predictions, trainer.task, run_dir / "predictions.csv")
+    for split, scores in metrics.items():
+        log.info("%s", trainer.task.describe(split, scores))
+    shown = trainer.loaders[last].examples(trainer.task.worth_showing(predictions[last]))
+    log.info("report: %s", write_report(run_dir, trainer.task, predictions[last], shown))
