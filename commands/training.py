@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from commands.build import build_trainer
-from commands.features import with_features
 from commands.examine import examine, stop_on_errors
+from commands.features import with_features
 from commands.made_of import made_of
 from commands.probe import probe, probe_table
 from models import save_run_model

@@ -1,9 +1,12 @@
 """Training augmentation: drawn once for a clip and stream, the same for all its frames."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+GREY = np.array([0.299, 0.587, 0.114])  # BT.601
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,18 @@ class Augmentation:
     saturation: float
     patch: tuple[float, float, float, float] | None  # x, y, width, height, share of the side
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """(T, S, S, 3) uint8 -> the same."""
-        size = frames.shape[1]
-        frames = np.stack([cv2.warpAffine(frame, self._matrix(size), (size, size), flags=cv2.INTER_LINEAR,
-                                          borderMode=cv2.BORDER_REPLICATE) for frame in frames])
-        frames = self._colour(frames)
-        if self.patch is not None:
-            x, y, width, height = (int(round(v * size)) for v in self.patch)
-            frames[:, y : y + height, x : x + width] = 127
-        return frames
+    def at(self, size: int) -> Callable[[np.ndarray], np.ndarray]:
+        """What it does to a frame, (S, S, 3) uint8 -> the same, made ready once for all frames of a clip."""
+        places, colours = self._places(size), self._colours()
+        x, y, width, height = (int(round(v * size)) for v in self.patch or (0, 0, 0, 0))
+
+        def change(frame: np.ndarray) -> np.ndarray:
+            frame = cv2.copyMakeBorder(frame, 0, 1, 0, 1, cv2.BORDER_REPLICATE)  # see _places
+            frame = cv2.transform(cv2.remap(frame, *places, cv2.INTER_LINEAR), colours)
+            frame[y : y + height, x : x + width] = 127
+            return frame
+
+        return change
 
     def _matrix(self, size: int) -> np.ndarray:
         """Source to target pixels, (2, 3)."""
@@ -39,12 +44,21 @@ class Augmentation:
             matrix = matrix @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
         return matrix
 
-    def _colour(self, frames: np.ndarray) -> np.ndarray:
-        table = np.clip(np.arange(256) * self.gain + self.bias, 0, 255).astype(np.uint8)
-        frames = cv2.LUT(frames.reshape(-1, *frames.shape[2:]), table)
-        grey = cv2.cvtColor(cv2.cvtColor(frames, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        frames = cv2.addWeighted(frames, self.saturation, grey, 1 - self.saturation, 0)
-        return frames.reshape(-1, *([frames.shape[1]] * 2), 3)
+    def _places(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each pixel comes from, as OpenCV's whole pixels and 32nd parts.
+
+        What lies outside repeats the edge; OpenCV is slow where it sees to that, also for the last row and column.
+        """
+        (a, b, c), (d, e, f) = cv2.invertAffineTransform(self._matrix(size)).astype(np.float32)
+        x = np.arange(size, dtype=np.float32)
+        y = x[:, None]
+        across, down = (np.clip(place, 0, size - 1) for place in (a * x + b * y + c, d * x + e * y + f))  # (S, S)
+        return cv2.convertMaps(across, down, cv2.CV_16SC2)
+
+    def _colours(self) -> np.ndarray:
+        """Gain and bias, then saturation, as one map of (red, green, blue, 1); (3, 4)."""
+        mix = self.saturation * np.eye(3) + (1 - self.saturation) * GREY
+        return np.hstack([self.gain * mix, np.full((3, 1), self.bias)])
 
 
 def draw_augmentation(stream: np.random.Generator, strength: float, erasing: float) -> Augmentation:

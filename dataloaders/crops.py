@@ -2,6 +2,8 @@
 
 import cv2
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
 from dataloaders.boxes import Box
 from dataloaders.clips import ClipError
@@ -55,6 +57,8 @@ def cut(frame: np.ndarray, region: Box, size: int) -> np.ndarray:
     left, top = min(left, size - 1), min(top, size - 1)
     right, bottom = min(right, size - 1 - left), min(bottom, size - 1 - top)
     inner = resize(inner, size - left - right, size - top - bottom)
+    if not (top or bottom or left or right):
+        return inner
     return cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
 
 
@@ -77,6 +81,10 @@ def crop_to(frame: np.ndarray, box: Box) -> np.ndarray:
 
 
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Area averaging when shrinking, so that nothing aliases; bilinear when growing."""
-    shrinks = width * height < image.shape[0] * image.shape[1]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    """(H, W, 3) -> (height, width, 3), bilinear; a side that shrinks is averaged first, as Pillow does."""
+    if height >= image.shape[0] and width >= image.shape[1]:
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    # On bytes whose channels lie together torch is several times as fast as OpenCV's averaging.
+    pixels = torch.from_numpy(np.ascontiguousarray(image))[None].permute(0, 3, 1, 2)  # (1, 3, H, W)
+    small = interpolate(pixels, (height, width), mode="bilinear", antialias=True)
+    return small[0].permute(1, 2, 0).numpy()

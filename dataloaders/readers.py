@@ -148,11 +148,11 @@ def _read_folder(folder: Path, pick: Pick) -> Frames:
 def read_image(path: Path) -> np.ndarray:
     """(H, W, 3) RGB"""
     try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     except cv2.error:  # OpenCV's own bound on the number of pixels
         raise ClipError(f"{path.name}: the image is too large") from None
     if image is None:
         raise ClipError(f"{path.name}: cannot be decoded")
     if image.shape[0] * image.shape[1] > LARGEST_FRAME:
         raise ClipError(f"{path.name}: {image.shape[1]}x{image.shape[0]} pixels is too large")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image

@@ -1,8 +1,10 @@
 """One clip from disk to tensors."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,9 +76,9 @@ class VideoDataset(Dataset):
         sample = self[Draw(0, index, 0)]
         return torch.stack([s for s in (sample.face, sample.context) if s is not None]) if _readable(sample) else None
 
-    def _face(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
-        """(T, S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
-        config, steps, crops, notes = self.config, [], [], Counter()
+    def _face(self, clip: Clip, frames: Frames) -> tuple[Iterator[np.ndarray], Counter]:
+        """T times (S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
+        config, steps, regions, notes = self.config, [], [], Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
             box = self.faces.get(clip.id, number) if self.faces else None
             region, step = face_region(box, *pixels.shape[:2], config.box_margin, config.centre_crop,
@@ -85,15 +87,15 @@ class VideoDataset(Dataset):
                 notes["unusable face box"] = 1
             elif box is not None and self.faces.borrowed(clip.id, number):
                 notes["face box of another frame"] = 1
-            crops.append(cut(pixels, region, self.side))
+            regions.append(region)
             steps.append(step)
         # A clip counts once, so that shares of clips add up to 1.
         fallen = [step for step in steps if step != FACE_BOX]
         notes[f"face: {(fallen or steps)[-1]}"] = 1
-        return np.stack(crops), notes
+        return (cut(pixels, region, self.side) for pixels, region in zip(frames.pixels, regions)), notes
 
-    def _context(self, clip: Clip, frames: Frames) -> tuple[np.ndarray, Counter]:
-        """(T, S, S, 3)"""
+    def _context(self, clip: Clip, frames: Frames) -> tuple[Iterator[np.ndarray], Counter]:
+        """T times (S, S, 3)"""
         views, source, notes = [], "context: whole frame", Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
             box = self.bodies.get(clip.id, number) if self.bodies and self.config.crop_body else None
@@ -101,16 +103,16 @@ class VideoDataset(Dataset):
                 pixels, source = crop_to(pixels, box), "context: body box"
                 if self.bodies.borrowed(clip.id, number):
                     notes["body box of another frame"] = 1
-            views.append(letterbox(pixels, self.side))
-        return np.stack(views), notes + Counter({source: 1})
+            views.append(pixels)
+        return (letterbox(pixels, self.side) for pixels in views), notes + Counter({source: 1})
 
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
         """Which of a clip's frames are read."""
         return tsn_indices(count, self.config.num_segments, self.config.duration, None)
 
-    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
-        """(T, S, S, 3) -> (T, 3, S, S)"""
-        return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
+        """T times (S, S, 3) -> (T, 3, S, S). Each is cut, augmented and put away in turn: it stays in the cache."""
+        return torch.from_numpy(np.stack([cv2.split(frame) for frame in frames]))
 
 
 class AugmentedDataset(VideoDataset):
@@ -121,9 +123,9 @@ class AugmentedDataset(VideoDataset):
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
         return tsn_indices(count, self.config.num_segments, self.config.duration, stream)
 
-    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
+    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
         augment = draw_augmentation(stream, self.config.augment, self.config.random_erasing)
-        return super()._finish(augment(frames), stream)
+        return super()._finish(map(augment.at(self.side), frames), stream)
 
 
 class PairDataset(VideoDataset):
@@ -141,8 +143,8 @@ class PairDataset(VideoDataset):
         return [index for _ in range(2)
                 for index in window_indices(count, config.window, config.num_segments, config.duration, stream)]
 
-    def _finish(self, frames: np.ndarray, stream: np.random.Generator) -> Tensor:
-        """(2T, S, S, 3) -> (2, T, 3, S, S)"""
+    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
+        """2T times (S, S, 3) -> (2, T, 3, S, S)"""
         return super()._finish(frames, stream).unflatten(0, (2, -1))
 
 

@@ -35,8 +35,8 @@ class Late:
 def augmented() -> list:
     """A mirrored frame; one shifted by a quarter of its side to the right; one brightened, 2 x 40 + 5."""
     none = dict(flip=False, angle=0.0, scale=1.0, shift=(0.0, 0.0), gain=1.0, bias=0.0, saturation=1.0, patch=None)
-    frames = np.broadcast_to(np.arange(4, dtype=np.uint8)[None, None, :, None] * 20, (1, 4, 4, 3))
-    made = [Augmentation(**none | change)(frames)[0, 1, :, 0] for change in
+    frame = np.broadcast_to(np.arange(4, dtype=np.uint8)[None, :, None] * 20, (4, 4, 3))
+    made = [Augmentation(**none | change).at(4)(frame)[1, :, 0] for change in
             ({}, {"flip": True}, {"shift": (0.25, 0.0)}, {"gain": 2.0, "bias": 5.0}, {"patch": (0.5, 0.0, 0.5, 1.0)})]
     return made
 
@@ -78,8 +78,8 @@ ANSWERS = [
                                                                        (0, -9, 9, 0), (-9, 0, 1, 9))],
            [True, False, True, False, True]),
     Answer("cut", CROPS, lambda: cut(COLUMNS, (2, 0, 6, 4), 4)[1, :, 0], [20, 30, 40, 50]),
-    # Means of two columns
-    Answer("cut, shrinking", CROPS, lambda: cut(COLUMNS, (0, 0, 8, 4), 4)[1, :, 2], [5, 25, 45, 65]),
+    # Columns at distances 0.5 and 1.5 weigh 3 and 1; at the edge (3 x 0 + 3 x 10 + 20) / 7
+    Answer("cut, shrinking", CROPS, lambda: cut(COLUMNS, (0, 0, 8, 4), 4)[1, :, 2], [7, 25, 45, 63]),
     # Two columns left of the frame repeat its edge
     Answer("cut over the left edge", CROPS, lambda: cut(COLUMNS, (-2, 0, 2, 4), 4)[1, :, 0], [0, 0, 0, 10]),
     Answer("cut over the right edge", CROPS, lambda: cut(COLUMNS, (6, 0, 10, 4), 4)[1, :, 0], [60, 70, 70, 70]),
@@ -92,9 +92,9 @@ ANSWERS = [
            [[60, 70, 70, 70, 70, 70], [0, 0, 10, 20, 30, 40]]),
     # 4 x 8 pixels become 2 x 4 in the middle two rows
     Answer("letterbox", CROPS, lambda: letterbox(COLUMNS + np.uint8(10), 4)[:, :, 0],
-           [[0] * 4, [15, 35, 55, 75], [15, 35, 55, 75], [0] * 4]),
+           [[0] * 4, [17, 35, 55, 73], [17, 35, 55, 73], [0] * 4]),
     Answer("letterbox of a high frame", CROPS, lambda: letterbox(ROWS + np.uint8(10), 4)[:, :, 0],
-           [[0, v, v, 0] for v in (15, 35, 55, 75)]),
+           [[0, v, v, 0] for v in (17, 35, 55, 73)]),
     Answer("crop_to", CROPS,
            lambda: [crop_to(COLUMNS, (1.5, -3, 4.2, 2))[0, :, 0], crop_to(ROWS, (-1, 1.5, 9, 4.2)).shape],
            [[10, 20, 30, 40], [4, 4, 3]]),

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -44,7 +45,7 @@ def test_all_are_right_and_nothing_is_drawn():
     (Order, "_indices", lambda self, stream: self.visits[:-1], "Order, shuffled"),
     (Order, "_draw", lambda self, epoch, index, seen: Draw(epoch, index, 0), "Order with repeats"),
     (Boxes, "_boxes", lambda self, clip: next(iter(self.table.values())), "files"),
-    (readers.cv2, "cvtColor", lambda image, code: image, "files"),
+    (readers.cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR, "files"),
     (readers, "_numeric", lambda name: [name], "files"),
     (lists, "label_base", lambda labels, classes: 0, "files"),
     (files, "label_base", lambda labels, classes: 0, "label_base"),
@@ -63,7 +64,7 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
     (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, 0, draw.index, draw.repeat, use"),
     (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, draw.index, use"),
     (VideoDataset.__getitem__, "stream(CONTEXT)", "stream(FACE)"),
-    (VideoDataset._finish, "frames.transpose", "draw_augmentation(stream, 1.0, 0)(frames).transpose"),
+    (VideoDataset._finish, "in frames]", "in map(draw_augmentation(stream, 1.0, 0).at(self.side), frames)]"),
 ])
 def test_what_is_not_drawn_anew_is_named(monkeypatch, function, old, new):
     replace_line(function, old, new, monkeypatch)

@@ -49,7 +49,7 @@ CODE = [
     Fault("frames in alphabetical order", "temporal layers learn noise", "frames-not-in-order",
           line=(readers.frame_files, "(_numeric(p.stem), p.name)", "p.name")),
     Fault("blue for red", "a pretrained tower sees other colours", "context-not-as-read",
-          line=(readers.read_image, "cv2.cvtColor(image, cv2.COLOR_BGR2RGB)", "image")),
+          line=(readers.read_image, "cv2.IMREAD_COLOR_RGB", "cv2.IMREAD_COLOR")),
     Fault("boxes are read and not used", "every face is a centre crop", "face-not-as-read",
           line=(video.VideoDataset._face, "if self.faces else None", "if not self.faces else None")),
     Fault("the centre of the box is its corner", "faces are half outside the crop", "face-not-as-read",

@@ -485,7 +485,8 @@ def test_faults_of_the_loader(data, monkeypatch, fault, name):
     (video.AugmentedDataset._finish, "self.config.random_erasing", "0.0", "of the face stream nothing is erased"),
     (video.VideoDataset.__getitem__, "context = self._finish(context, ",
      "context = VideoDataset._finish(self, context, ", "of the context stream nothing is erased"),
-    (augment.Augmentation.__call__, "frames[:, y : y + height, x : x + width]", "frames[:]", "stream all is erased"),
+    (augment.Augmentation.at, "frame[y : y + height, x : x + width]", "frame[: size if self.patch else 0]",
+     "stream all is erased"),
 ])
 def test_erasing_that_is_not_as_asked(data, monkeypatch, function, old, new, said):
     replace_line(function, old, new, monkeypatch)
