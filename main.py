@@ -9,6 +9,7 @@
     python main.py export RUN [flags]               weights with a model card, for others; or an ONNX file
     python main.py ablate STUDY [--jobs N] [flags]  train a recipe's variants and compare them; STUDY is a name in
                                                     configs/ablations/ or a YAML file
+    python main.py bench [NAME] [flags]             what things cost, each beside another way of doing it
 
 `python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict, and so on.
 """
@@ -29,10 +30,12 @@ COMMANDS = {
     "serve": "commands.serve:serve",
     "export": "commands.export:export",
     "ablate": "commands.ablate:ablate",
+    "bench": "commands.bench:bench",
 }
 
 
 def main(words: list[str]) -> int:
+    words = ["bench", "all"] if words == ["bench"] else words  # the one command that may go without a name
     named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
     lists_flags = named and words[0] != "eval"
     asks = not lists_flags and {"-h", "--help"} & set(words)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import cv2
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.plain.loading import load_clip
+from benchmarks.results import Comparison, Result
+from benchmarks.timing import by_turns
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.order import Draw
@@ -106,3 +109,13 @@ def texture(stream: np.random.Generator, height: int, width: int) -> np.ndarray:
         small = stream.normal(0, strength, (cells, max(cells * width // height, 1), 1)) * stream.uniform(0.6, 1.4, 3)
         picture += cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def run(rounds: int) -> list[Result]:
+    """Of the frames' sizes, each beside the plain loader."""
+    with TemporaryDirectory() as folder:
+        found = cases(Path(folder))
+        seconds = by_turns(found, rounds)
+    pairs = [(name, name.replace("plain", "ours")) for name in found if name.endswith("plain")]
+    facts = {"clips": CLIPS, "frames of a clip": FRAMES, "of these loaded": SEGMENTS, "side of a crop": SIDE}
+    return [Comparison("Loading clips of JPEG frames, two streams", seconds, pairs, facts)]

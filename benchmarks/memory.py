@@ -63,7 +63,8 @@ class Held(TorchDispatchMode):
 
 def most_held(clips: int, chunk: int) -> float:
     """GiB at the worst moment of forward, backward and AdamW in bf16, the encoder learning too."""
-    config = load_config("caer", ["--clip-pretrained", "none", "--chunk-size", str(chunk), "--num-segments", str(FRAMES)])
+    flags = ["--clip-pretrained", "none", "--chunk-size", str(chunk), "--num-segments", str(FRAMES)]
+    config = load_config("caer", flags)
     model = build_model(config, LABELS).train()
     with FakeTensorMode() as fake:
         real = [*model.named_parameters(), *model.named_buffers()]

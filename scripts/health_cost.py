@@ -9,50 +9,24 @@ goes to every recipe. Prints a Markdown table.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
+from benchmarks.clips import RandomClips
 from commands.build import build_trainer
 from dataloaders.datasets import CAER
-from dataloaders.order import Order
 from models import build_model
 from trainer import Trainer
-from utils.config import Config
 from utils.objective import build_objective
 from utils.recipe import load_config
-from utils.structures import Batch, Labels
+from utils.structures import Labels
 from utils.tasks import build_task
 
 WARMED = 2  # steps before the clock runs
-
-
-@dataclass
-class Noise:
-    """A loader of `steps` batches of random clips."""
-
-    config: Config
-    steps: int
-    unit: str = "clips"
-
-    def __post_init__(self):
-        self.size = self.steps * self.config.data.batch_size
-        self.ids, self.targets = [str(number) for number in range(self.size)], torch.arange(self.size) % len(CAER)
-        self.order = Order(self.size, self.config.data.batch_size, 0, shuffle=False)
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        data = self.config.data
-        for places in torch.arange(self.size).split(data.batch_size)[start:]:
-            shape = (len(places), data.num_segments, 3, data.image_size, data.image_size)
-            face, context = (torch.randint(0, 256, shape, dtype=torch.uint8) for _ in range(2))
-            yield Batch(self.targets[places], [self.ids[place] for place in places], face, context)
 
 
 def of_clips(flags: list[str], recipe: str, steps: int, folder: Path) -> Trainer:
@@ -60,7 +34,7 @@ def of_clips(flags: list[str], recipe: str, steps: int, folder: Path) -> Trainer
     model = build_model(config, labels)
     with torch.no_grad():
         objective = build_objective(config, model.class_features(), labels)
-    return Trainer(config, build_task(config, labels), model, objective, {"train": Noise(config, steps)}, folder)
+    return Trainer(config, build_task(config, labels), model, objective, {"train": RandomClips(config, steps)}, folder)
 
 
 def of_demo(flags: list[str], steps: int, folder: Path) -> Trainer:

@@ -1,4 +1,4 @@
-"""A training step as projects of this family write it: prompts of full length, fixed texts and video keys every time."""
+"""A training step as projects of this family write it: all of CLIP's context, fixed texts and video keys every time."""
 
 import copy
 
