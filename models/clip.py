@@ -65,7 +65,19 @@ def _create(name: str, image_size: int, **options) -> nn.Module:
         clip = open_clip.create_model(name, force_custom_text=True, force_image_size=image_size, **options)
     finally:
         logging.disable(logging.NOTSET)
-    return _seeing(clip, name, image_size)
+    return _seeing(_positions_first(clip), name, image_size)
+
+
+def _positions_first(clip: nn.Module) -> nn.Module:
+    """Tokens in the order (L, N, W), as in OpenAI's code.
+
+    Of (N, L, W) torch's attention makes views with gaps, and then copies a layer's weights for each of the N in the
+    backward pass.
+    """
+    for module in clip.modules():
+        if hasattr(module, "batch_first"):
+            module.batch_first = False
+    return clip
 
 
 def _seeing(clip: nn.Module, name: str, image_size: int) -> nn.Module:
