@@ -1,6 +1,7 @@
-"""Loading clips: the loader beside the plain one, on folders of frames."""
+"""Loading clips: the loader beside the plain one, on folders of frames and on videos, and videos that were packed."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,10 @@ from benchmarks.timing import by_turns
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.order import Draw
+from dataloaders.packed import Pack
+from dataloaders.packing import write_pack
 from dataloaders.video import AugmentedDataset, collate_clips
-from utils.config import VideoDataConfig
+from utils.config import VideoConfig, VideoDataConfig
 
 CLIPS, FRAMES, SEGMENTS, SIDE = 8, 32, 16, 224
 SIZES = ((320, 240), (640, 480), (1280, 720))  # width, height
@@ -30,18 +33,27 @@ def cases(folder: Path) -> dict[str, Callable[[], object]]:
     for width, height in SIZES:
         clips, faces = folders_of_frames(folder / f"{width}x{height}", width, height)
         data = VideoDataConfig(num_segments=SEGMENTS, image_size=SIDE)
-        dataset = AugmentedDataset(clips, data, 0, faces)
-        found[f"{width}x{height} ours"] = partial(ours, dataset)
-        found[f"{width}x{height} plain"] = partial(plain, clips, faces)
-    return found
+        found[f"{width}x{height} ours"] = partial(ours, AugmentedDataset(clips, data, 0, faces))
+        found[f"{width}x{height} plain"] = partial(plain, clips, faces, SEGMENTS)
+    return found | _videos(folder)
+
+
+def _videos(folder: Path) -> dict[str, Callable[[], object]]:
+    clips, faces = films(folder / "films")
+    data = VideoDataConfig(root_dir=folder / "films", train_annotation=Path("list.txt"), image_size=SIDE,
+                           bounding_box_face=Path("faces.json"))
+    deque(write_pack(VideoConfig(data=data), folder / "pack", 0, 64, 2**28, 0), maxlen=0)
+    packed = AugmentedDataset(clips, data, 0, pack=Pack(folder / "pack"))
+    return {"H.264 packed": partial(ours, packed), "H.264 ours": partial(ours, AugmentedDataset(clips, data, 0, faces)),
+            "H.264 plain": partial(plain, clips, faces, data.num_segments)}
 
 
 def ours(dataset: AugmentedDataset) -> object:
     return collate_clips([dataset[Draw(0, index, 0)] for index in range(len(dataset))])
 
 
-def plain(clips: list[Clip], faces: Boxes) -> object:
-    samples = [load_clip(clip, faces, SEGMENTS, SIDE, np.random.default_rng(i)) for i, clip in enumerate(clips)]
+def plain(clips: list[Clip], faces: Boxes, segments: int) -> object:
+    samples = [load_clip(clip, faces, segments, SIDE, np.random.default_rng(i)) for i, clip in enumerate(clips)]
     return [torch.stack(stream) for stream in zip(*samples)]  # (B, T, 3, S, S) each
 
 
@@ -60,7 +72,7 @@ def folders_of_frames(root: Path, width: int, height: int) -> tuple[list[Clip], 
 
 
 def films(root: Path, width: int = 640, height: int = 480) -> tuple[list[Clip], Boxes]:
-    """CLIPS files of H.264 at 25 frames a second, of 60 to 100 frames, and their faces' boxes."""
+    """CLIPS files of H.264 at 25 frames a second, of 60 to 100 frames, and their faces' boxes; a list lies beside them."""
     root.mkdir(parents=True)
     boxes, clips = {}, []
     for number in range(CLIPS):
@@ -75,6 +87,7 @@ def films(root: Path, width: int = 640, height: int = 480) -> tuple[list[Clip], 
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
             container.mux(stream.encode(None))
         clips.append(Clip(f"{number}.mp4", path, number % 7))
+    (root / "list.txt").write_text("".join(f"{clip.id} 0 {clip.label}\n" for clip in clips))
     return clips, _boxes(root, boxes)
 
 

@@ -15,9 +15,10 @@ from dataloaders.datasets import Splits, find_file, load_splits
 from dataloaders.lists import scan_unlabelled
 from dataloaders.loader import Loader
 from dataloaders.order import Order, class_weights
+from dataloaders.packed import Pack
 from dataloaders.subset import labelled_subset
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
-from utils.config import SimclrConfig, VideoConfig
+from utils.config import ClipDataConfig, SimclrConfig, VideoConfig, flag
 from utils.errors import UserError
 from utils.structures import Labels
 
@@ -44,7 +45,10 @@ def simclr_loaders(config: SimclrConfig, run_dir: Path, labels: Labels | None) -
     splits = _load(config, run_dir, labels)
     if labels:
         return _loaders(config, splits)
-    if folder := config.data.unlabelled:
+    folder = config.data.unlabelled
+    if folder and splits.pack:
+        raise UserError("--unlabelled FOLDER is not in a pack; give it or --packed")
+    if folder:
         splits.clips["train"] = scan_unlabelled(folder)
         log.info("--unlabelled %s: %d videos and images", folder, len(splits.clips["train"]))
     else:
@@ -53,7 +57,8 @@ def simclr_loaders(config: SimclrConfig, run_dir: Path, labels: Labels | None) -
 
 
 def _load(config: VideoConfig | SimclrConfig, run_dir: Path, labels: Labels | None) -> Splits:
-    splits = load_splits(config.data, config.train.seed)
+    pack = Pack(config.data.packed).serving(config.data) if config.data.packed else None
+    splits = load_splits(config.data, config.train.seed, pack and Splits(pack.classes, pack.clips(), pack))
     if labels and splits.classes != labels.classes:
         raise UserError(f"{run_dir}: was trained on {', '.join(labels.classes)}; the data have "
                         f"{', '.join(splits.classes)}")
@@ -75,8 +80,7 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
              weights: np.ndarray | None = None) -> TaskLoaders:
     """Every split as it is; but with a data set for training, the training clips are shuffled or drawn by weight."""
     data, seed = config.data, config.train.seed
-    faces = _boxes(data.bounding_box_face, data.root_dir, "--bounding-box-face")
-    bodies = _boxes(data.bounding_box_body, data.root_dir, "--bounding-box-body")
+    faces, bodies = boxes_of(data) if splits.pack is None else (None, None)
     everything = [clip.id for clips in splits.clips.values() for clip in clips]
     for boxes in (faces, bodies):
         if boxes and (warning := boxes.warn_if_few_match(everything)):
@@ -85,11 +89,13 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
     loaders = {}
     for split, clips in splits.clips.items():
         kind = training if split == "train" else None
-        dataset = (kind or VideoDataset)(clips, data, seed, faces, bodies)
+        dataset = (kind or VideoDataset)(clips, data, seed, faces, bodies, splits.pack)
         order = Order(len(clips), data.batch_size, seed, kind is not None, weights if kind else None)
         loaders[split] = Loader(dataset, order, collate_clips, workers, data.reader_timeout, torch.cuda.is_available())
     return loaders, Labels(splits.classes)
 
 
-def _boxes(path, root, flag) -> Boxes | None:
-    return Boxes(find_file(path, root, flag)) if path else None
+def boxes_of(data: ClipDataConfig) -> tuple[Boxes | None, Boxes | None]:
+    """Of faces and of bodies."""
+    given = {flag(name): getattr(data, name) for name in ("bounding_box_face", "bounding_box_body")}
+    return tuple(Boxes(find_file(path, data.root_dir, name)) if path else None for name, path in given.items())

@@ -33,6 +33,11 @@ def face_region(box: Box | None, height: int, width: int, margin: float, centre:
     return square(width / 2, height / 2, min(height, width) * centre), CENTRE_CROP
 
 
+def lowest(steps: list[str]) -> str:
+    """A clip's step of the ladder: the last one that any of its frames needed, so that a clip counts once."""
+    return ([step for step in steps if step != FACE_BOX] or steps)[-1]
+
+
 def visible(box: Box, height: int, width: int) -> bool:
     """Whether at least one pixel of the box lies inside the frame."""
     x1, y1, x2, y2 = box

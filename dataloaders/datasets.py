@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dataloaders.clips import Clip
 from dataloaders.demo import generate_demo
@@ -22,6 +23,7 @@ CAER = ["Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
 RAER = ["Neutrality", "Enjoyment", "Confusion", "Fatigue", "Distraction"]
 LEVELS = ["Very Low", "Low", "High", "Very High"]
 SPLITS = ("train", "val", "test")
+FILES = ("train_annotation", "val_annotation", "test_annotation", "bounding_box_face", "bounding_box_body")
 
 
 @dataclass
@@ -30,16 +32,17 @@ class Splits:
 
     classes: list[str]
     clips: dict[str, list[Clip]]
+    pack: Any = None  # the Pack that they are read from, if they are
 
 
-def load_splits(config: ClipDataConfig, seed: int) -> Splits:
-    """The clips of every split that the recipe names; `train` and `val` are always there.
+def load_splits(config: ClipDataConfig, seed: int, packed: Splits | None = None) -> Splits:
+    """The clips of every split that the recipe names, or that were packed; `train` and `val` are always there.
 
     Raises:
         UserError: a missing root or list, a class without a training clip, no validation clips, or a list
             of which no clip exists.
     """
-    splits = DATASETS[config.dataset](config, seed)
+    splits = packed or DATASETS[config.dataset](config, seed)
     if config.val_fraction and "val" in splits.clips:
         log.warning("--val-fraction %g is not used: there is a validation split", config.val_fraction)
     elif config.val_fraction:
@@ -50,7 +53,7 @@ def load_splits(config: ClipDataConfig, seed: int) -> Splits:
     if not splits.clips.get("val"):
         raise UserError("no validation clips: give --val-annotation FILE, or --val-fraction 0.1 to hold out "
                         "training clips")
-    for split, clips in splits.clips.items():
+    for split, clips in splits.clips.items() if not packed else ():
         if not any(os.path.exists(clip.path) for clip in clips):
             raise UserError(f"{split}: none of {len(clips)} listed clips exists, e.g. {clips[0].path}; "
                             "check --root-dir")

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dataloaders.clips import Clip
-from dataloaders.datasets import find_file
+from dataloaders.datasets import FILES, find_file
 from dataloaders.loader import Loader
+from dataloaders.packed import INDEX
 from dataloaders.subset import labelled_subset
 from utils.config import Config, flag
 from utils.provenance import Samples
-
-FILES = ("train_annotation", "val_annotation", "test_annotation", "bounding_box_face", "bounding_box_body")
 
 
 def data_files(config: Config) -> dict[str, Path]:
     """The lists, tables and box files that the loaders were made of, by setting."""
     data = config.data
+    if getattr(data, "packed", None):  # its index holds the hashes of the others
+        return {"packed": data.packed / INDEX}
     named = {name: path for name in FILES if (path := getattr(data, name, None))}
     return {name: find_file(path, data.root_dir, flag(name)) for name, path in named.items()}
 
@@ -38,20 +39,22 @@ def _clips(config: Config, split: str, dataset, training: bool) -> Samples:
     clips = dataset.clips
     if split == "train" and not training:
         clips = labelled_subset(clips, config.data.label_fraction, config.train.seed)
-    return _of_clips(clips, [clip.label for clip in clips])
+    return _of_clips(dataset, clips, [clip.label for clip in clips])
 
 
 def _unlabelled_clips(config: Config, split: str, dataset, training: bool) -> Samples:
     """No label of the training split is learned from."""
     labels = [None if split == "train" else clip.label for clip in dataset.clips]
-    return _of_clips(dataset.clips, labels)
+    return _of_clips(dataset, dataset.clips, labels)
 
 
-def _of_clips(clips: list[Clip], labels: list[int | None]) -> Samples:
-    return Samples([clip.id for clip in clips], labels, [_size(clip.path) for clip in clips], "sizes of files")
+def _of_clips(dataset, clips: list[Clip], labels: list[int | None]) -> Samples:
+    pack = dataset.pack  # it tells the sizes of what it was made of
+    sizes = [pack.size_of(clip.id) if pack else size_of(clip.path) for clip in clips]
+    return Samples([clip.id for clip in clips], labels, sizes, "sizes of files")
 
 
-def _size(path: Path) -> int | str:
+def size_of(path: Path) -> int | str:
     """Bytes. A folder's depend on the disk, so of frames in one only their being there is told."""
     try:
         found = path.stat()

@@ -1,7 +1,6 @@
 """One clip from disk to tensors."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,10 +12,11 @@ from torch.utils.data import Dataset
 from dataloaders.augment import draw_augmentation
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip, ClipError
-from dataloaders.crops import FACE_BOX, crop_to, cut, face_region, letterbox, visible
+from dataloaders.crops import crop_to, cut, face_region, letterbox, lowest, visible
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
-from dataloaders.readers import Frames, read_clip
+from dataloaders.packed import Pack, Pictures
+from dataloaders.readers import Frames, Pick, read_clip
 from dataloaders.sampling import tsn_indices, window_indices
 from utils.config import ClipDataConfig, SimclrDataConfig, VideoDataConfig
 from utils.seeding import AUGMENT, generator
@@ -43,9 +43,9 @@ class VideoDataset(Dataset):
     unit = "clips"
 
     def __init__(self, clips: list[Clip], config: ClipDataConfig, seed: int, faces: Boxes | None = None,
-                 bodies: Boxes | None = None):
+                 bodies: Boxes | None = None, pack: Pack | None = None):
         self.clips, self.config, self.seed = clips, config, seed
-        self.faces, self.bodies = faces, bodies
+        self.faces, self.bodies, self.pack = faces, bodies, pack
         self.ids, self.targets = [clip.id for clip in clips], [clip.label for clip in clips]
         self.side = config.image_size  # of the frames that it gives
 
@@ -59,24 +59,29 @@ class VideoDataset(Dataset):
             return generator(self.seed, AUGMENT, *draw, use)
 
         try:
-            frames = read_clip(clip.path, lambda count: self._indices(count, stream(SAMPLING)))
-            face, notes = self._face(clip, frames)
+            face, context, notes = self._streams(clip, lambda count: self._indices(count, stream(SAMPLING)))
+            if context is not None:
+                context = self._finish(context, stream(CONTEXT))
+            return Sample(clip.id, clip.label, self._finish(face, stream(FACE)), context, notes)
         except ClipError as error:
             return BadSample(clip.id, str(error))
-        notes.update(frames.notes)
-        context = None
-        if self.config.streams == "both":
-            context, context_notes = self._context(clip, frames)
-            notes += context_notes
-            context = self._finish(context, stream(CONTEXT))
-        return Sample(clip.id, clip.label, self._finish(face, stream(FACE)), context, notes)
 
     def example(self, index: int) -> Tensor | None:
         """What the network sees of a clip: (S, T, 3, H, W) uint8, the face stream and then the context."""
         sample = self[Draw(0, index, 0)]
         return torch.stack([s for s in (sample.face, sample.context) if s is not None]) if _readable(sample) else None
 
-    def _face(self, clip: Clip, frames: Frames) -> tuple[Iterator[np.ndarray], Counter]:
+    def _streams(self, clip: Clip, pick: Pick) -> tuple[Pictures, Pictures | None, Counter]:
+        """Face and context, T times (S, S, 3) each, and notes: from the clip's own files, or packed."""
+        both = self.config.streams == "both"
+        if self.pack:
+            return self.pack.streams(clip.id, pick, self.side, both)
+        frames = read_clip(clip.path, pick)
+        face, notes = self._face(clip, frames)
+        context, more = self._context(clip, frames) if both else (None, Counter())
+        return face, context, notes + more + Counter(frames.notes)
+
+    def _face(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
         """T times (S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
         config, steps, regions, notes = self.config, [], [], Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
@@ -89,12 +94,10 @@ class VideoDataset(Dataset):
                 notes["face box of another frame"] = 1
             regions.append(region)
             steps.append(step)
-        # A clip counts once, so that shares of clips add up to 1.
-        fallen = [step for step in steps if step != FACE_BOX]
-        notes[f"face: {(fallen or steps)[-1]}"] = 1
+        notes[f"face: {lowest(steps)}"] = 1
         return (cut(pixels, region, self.side) for pixels, region in zip(frames.pixels, regions)), notes
 
-    def _context(self, clip: Clip, frames: Frames) -> tuple[Iterator[np.ndarray], Counter]:
+    def _context(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
         """T times (S, S, 3)"""
         views, source, notes = [], "context: whole frame", Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
@@ -110,7 +113,7 @@ class VideoDataset(Dataset):
         """Which of a clip's frames are read."""
         return tsn_indices(count, self.config.num_segments, self.config.duration, None)
 
-    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
+    def _finish(self, frames: Pictures, stream: np.random.Generator) -> Tensor:
         """T times (S, S, 3) -> (T, 3, S, S). Each is cut, augmented and put away in turn: it stays in the cache."""
         return torch.from_numpy(np.stack([cv2.split(frame) for frame in frames]))
 
@@ -123,7 +126,7 @@ class AugmentedDataset(VideoDataset):
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
         return tsn_indices(count, self.config.num_segments, self.config.duration, stream)
 
-    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
+    def _finish(self, frames: Pictures, stream: np.random.Generator) -> Tensor:
         augment = draw_augmentation(stream, self.config.augment, self.config.random_erasing)
         return super()._finish(map(augment.at(self.side), frames), stream)
 
@@ -134,8 +137,8 @@ class PairDataset(VideoDataset):
     config: SimclrDataConfig
 
     def __init__(self, clips: list[Clip], config: SimclrDataConfig, seed: int, faces: Boxes | None = None,
-                 bodies: Boxes | None = None):
-        super().__init__(clips, config, seed, faces, bodies)
+                 bodies: Boxes | None = None, pack: Pack | None = None):
+        super().__init__(clips, config, seed, faces, bodies, pack)
         self.side = config.load_size or config.image_size
 
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
@@ -143,7 +146,7 @@ class PairDataset(VideoDataset):
         return [index for _ in range(2)
                 for index in window_indices(count, config.window, config.num_segments, config.duration, stream)]
 
-    def _finish(self, frames: Iterator[np.ndarray], stream: np.random.Generator) -> Tensor:
+    def _finish(self, frames: Pictures, stream: np.random.Generator) -> Tensor:
         """2T times (S, S, 3) -> (2, T, 3, S, S)"""
         return super()._finish(frames, stream).unflatten(0, (2, -1))
 

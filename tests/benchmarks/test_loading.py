@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -44,8 +46,15 @@ def test_films_are_read_and_have_boxes(tmp_path):
 
 
 def test_each_size_is_loaded_both_ways(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "CLIPS", 7)
     monkeypatch.setattr(loading, "SIZES", ((160, 120),))
-    ours, plain = (found := loading.cases(tmp_path)).values()
-    assert [*found] == ["160x120 ours", "160x120 plain"]
-    batch, (face, context) = ours(), plain()
-    assert batch.face.shape == batch.context.shape == face.shape == context.shape == (2, 16, 3, 224, 224)
+    monkeypatch.setattr(loading, "films", partial(loading.films, width=160, height=120))
+    found = loading.cases(tmp_path)
+    assert [*found] == ["160x120 ours", "160x120 plain", "H.264 packed", "H.264 ours", "H.264 plain"]
+    for ways, frames in (([*found][:2], 16), ([*found][2:], 8)):
+        for way in ways:
+            loaded = found[way]()
+            streams = loaded if way.endswith("plain") else (loaded.face, loaded.context)
+            assert [tuple(stream.shape) for stream in streams] == [(7, frames, 3, 224, 224)] * 2
+    packed, ours = (found[f"H.264 {who}"]().face.float() for who in ("packed", "ours"))
+    assert (packed - ours).abs().mean() < 2

@@ -36,6 +36,8 @@ class ClipDataConfig(DataConfig):
     """TSN: successive frames taken from each segment."""
     image_size: int = 224
     """Side of the square frames that the network sees, in pixels."""
+    packed: Path | None = None
+    """Folder that scripts/pack.py wrote, from which clips are read instead of from their own files."""
     label_fraction: float = 1.0
     """Share of the training labels that may be used, as many of each class, at least one; drawn by the seed."""
 

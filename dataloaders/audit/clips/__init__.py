@@ -24,10 +24,15 @@ from utils.errors import UserError
 from utils.findings import Finding, failed, surely
 from utils.structures import Labels
 
+NOT_AUDITED = Finding("note", "packed-not-audited", "clips are read packed: their own files, lists and boxes are not "
+                      "looked at", "run `check` without --packed where the files are")
+
 
 def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full: bool) -> list[Finding]:
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
+    if config.data.packed:
+        return [NOT_AUDITED, *(finding for check in (check_drawing, check_card) for finding in surely(check, view))]
     (rows, looks, glances), findings = _gathered(view)
     checks = ((check_sources, rows), (check_listing,), (check_folders, rows), (check_overlap, looks),
               (check_boxes, looks), (check_frames, looks), (check_drawing,), (check_card,), (check_shortcuts, glances),
