@@ -68,7 +68,7 @@ class Timelines:
             axes.barh(ways, widths, left=left, height=0.6, label=name)
             left = [start + width for start, width in zip(left, widths)]
         axes.set_xlabel("ms")
-        axes.legend(ncols=len(axes.containers), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
+        axes.legend(ncols=len(axes.containers), loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8)
 
 
 @dataclass

@@ -8,18 +8,8 @@ from utils.config.checks import require
 from utils.errors import UserError
 from utils.recipe import nearest, parse_flags
 
-BENCHES = {  # modules of benchmarks/
-    "startup": "from a command to its first word",
-    "text_tower": "prompts run to their end token, and over CLIP's whole context",
-    "step": "a training step with every term, and one as commonly written",
-    "heads": "a review read once for three heads, and once for each of two",
-    "losses": "the share of the losses in a step; all aspects at once, and one after the other",
-    "loading": "clips loaded here and by a straightforward loader; packed clips and video",
-    "features": "steps on a frozen tower's features, and on its frames",
-    "throughput": "clips a second, and the share of the device's fastest matrix product",
-    "memory": "what a step of ViT-B/16 holds, by batch and --chunk-size",
-    "growth": "time and memory by batch, frames, classes and queue, and over 20 epochs",
-}
+# Modules of benchmarks/, in the order in which `all` runs them.
+BENCHES = ("startup", "text_tower", "step", "heads", "losses", "loading", "features", "throughput", "memory", "growth")
 
 
 @dataclass(frozen=True)
@@ -42,8 +32,7 @@ def bench(name: str, flags: list[str]) -> None:
         UserError: no such benchmark; a mistake in the flags; the folder cannot be made.
     """
     if name not in ("all", *BENCHES):
-        known = "\n".join(f"  {bench:<12}{what}" for bench, what in BENCHES.items())
-        raise UserError(f"bench {name}: no such benchmark{nearest(name, BENCHES)}; there are `all` and\n{known}")
+        raise UserError(f"bench {name}: no such benchmark{nearest(name, BENCHES)}; there are all, {', '.join(BENCHES)}")
     settings = parse_flags(BenchSettings, flags, f"main.py bench {name}", "bench")
     make_folder(settings.output_dir)
     from benchmarks.report import measure  # only now: it brings torch, which takes seconds

@@ -34,6 +34,7 @@ def compile_towers(model: nn.Module) -> None:
         UserError: there is no compiler, which torch.compile needs on a GPU too.
     """
     if not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")):
-        raise UserError("--compile: no C++ compiler here (c++, g++, clang++, or that of CXX); install one, or leave it out")
+        raise UserError("--compile: no C++ compiler here (c++, g++, clang++, or that of CXX); install one, or leave "
+                        "it out")
     for tower in model.towers():
         tower.compile()

@@ -20,14 +20,15 @@ from utils.provenance.hashes import file_hash
 log = logging.getLogger("camxuc")
 
 # Of the data's settings, those that what the tower sees depends on.
-SETTINGS = ("streams", "missing_box", "centre_crop", "box_margin", "crop_body", "num_segments", "duration", "image_size")
+SETTINGS = ("streams", "missing_box", "centre_crop", "box_margin", "crop_body", "num_segments", "duration",
+            "image_size")
 
 
 def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
     """The trainer's loaders, those of train and val with features in the place of frames.
 
     They lie beside the run's folder, under a name that is made of all that they depend on: weights, clips, boxes,
-    settings and precision. So runs that share these share them. The test split is not looked at before training is over.
+    settings and precision. So runs that share these share them. The test split is not looked at before training ends.
     """
     folder = run_dir.parent / "features" / _name(trainer)
     cached = {}
@@ -66,10 +67,10 @@ def _name(trainer: Trainer) -> str:
         found.update(name.encode() + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     clips = {split: [(clip.id, _stamp(clip.path)) for clip in trainer.loaders[split].dataset.clips]
              for split in ("train", "val")}
-    boxes = {name: file_hash(path) for name, path in data_files(config).items() if name.startswith("bounding")}
+    files = {name: file_hash(path) for name, path in data_files(config).items()}
     settings = {name: getattr(config.data, name) for name in SETTINGS}
     tower = [config.model.clip_model, trainer.model.about(), str(trainer.precision.dtype)]
-    found.update(json.dumps([clips, boxes, settings, tower], sort_keys=True).encode())
+    found.update(json.dumps([clips, files, settings, tower], sort_keys=True).encode())
     return found.hexdigest()[:16]
 
 

@@ -89,8 +89,8 @@ def say_what_is_done(predictor: ClipPredictor, zero_shot: bool) -> None:
         print("the context is the whole frame: the run was trained on bodies, and these are not looked for",
               file=sys.stderr)
     if zero_shot:
-        print(f"zero-shot: {', '.join(predictor.classes)} were never trained on; nothing tells how right the answers are",
-              file=sys.stderr)
+        print(f"zero-shot: {', '.join(predictor.classes)} were never trained on; nothing tells how right the answers "
+              "are", file=sys.stderr)
 
 
 class Prediction:

@@ -1,6 +1,7 @@
 """Features of a frozen image tower: made once of every clip as evaluation sees it, and read by all epochs.
 
-A folder holds `SPLIT.npy`, (N, S, T, D) float32, and `SPLIT.json`: of each clip what was noted of it, or why it cannot be read.
+A folder holds `SPLIT.npy`, (N, S, T, D) float32, and `SPLIT.json`: of each clip what was noted of it, or why it cannot
+be read.
 """
 
 import json
@@ -52,10 +53,10 @@ def read_features(loader: Loader, folder: Path, split: str) -> Loader | None:
 
 def write_features(loader: Loader, workers: int, timeout: float, see: See, folder: Path, split: str) -> Iterator[int]:
     """Reads every clip of a loader's data set once; yields how many were done. The files appear when all are."""
-    plain = Loader(loader.dataset, Order(loader.size, loader.order.batch_size, 0, shuffle=False), list, workers, timeout)
+    order = Order(loader.size, loader.order.batch_size, 0, shuffle=False)
     told, features = [], None
     with TemporaryDirectory(dir=folder) as unfinished:
-        for samples in plain.epoch(0):
+        for samples in Loader(loader.dataset, order, list, workers, timeout).epoch(0):
             rows = [len(told) + place for place, sample in enumerate(samples) if isinstance(sample, Sample)]
             if rows:
                 frames = torch.stack([_frames(sample) for sample in samples if isinstance(sample, Sample)])

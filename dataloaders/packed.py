@@ -58,7 +58,8 @@ class Pack:
         self.settings, self.files, self.side = table["settings"], table["files"], table["settings"]["side"]
         self.streams_held = STREAMS[self.settings["streams"]]
         self.classes, self.splits, self.said = table["classes"], table["splits"], table["said"]
-        self.shards, self._entries = [(str(name), int(size), digest) for name, size, digest in table["shards"]], table["clips"]
+        self.shards = [(str(name), int(size), digest) for name, size, digest in table["shards"]]
+        self._entries = table["clips"]
         for name, *_ in self.shards:
             if not re.fullmatch(r"\d{5}\.tar", name):
                 raise ValueError(f"shard {name!r}")

@@ -46,7 +46,7 @@ class PromptLearner(nn.Module):
     def forward(self, tower: TextTower) -> Tensor:
         """Unit-length class features, (C, D); K texts of a class are averaged.
 
-        Where no gradient is asked for they are made once, and again when something that they are made of was written to.
+        Where no gradient is asked for they are made once, and again when anything that they are made of was written to.
         """
         if torch.is_grad_enabled() and self.context.requires_grad:
             return self.encode(tower)

@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
     parser.add_argument("--output", type=Path, required=True, help="a folder that is not there yet")
-    parser.add_argument("--side", type=int, default=0, help="of the frames kept, in pixels; as in training, if not given")
+    parser.add_argument("--side", type=int, default=0, help="of the frames kept, in pixels; 0 is as in training")
     parser.add_argument("--most-frames", type=int, default=64, help="of a clip; of longer ones, at even distances")
     parser.add_argument("--shard-megabytes", type=int, default=256, help="after which a shard is closed")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")

@@ -29,13 +29,13 @@ ALL = """
 --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --batch-size --num-workers
 --reader-timeout --max-bad-clips --dataset --model --dropout --epochs --optimizer --lr --weight-decay --warmup-epochs
 --milestones --gamma --use-amp --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume
---force --score-test --seed --device --output-dir
+--force --score-test --seed --device --output-dir --compile
 """.split()
 
 CLIPS = """
 --target --bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
 --num-segments --duration --image-size --packed --label-fraction --clip-model --clip-pretrained --init-from --adapter-ratio
---temporal-layers --temporal-heads --temporal-pool --temperature --moco-k --moco-m --moco-t
+--temporal-layers --temporal-heads --temporal-pool --chunk-size --temperature --moco-k --moco-m --moco-t
 """.split()
 
 OWN = {
@@ -44,7 +44,7 @@ OWN = {
 --class-token-position --class-specific-contexts --contexts-init --mirror --label-smoothing --use-ldl
 --ldl-warmup --ldl-temperature --ldl-target-mass --ldl-features --lambda-mi --mi-warmup --mi-ramp --lambda-dc
 --dc-warmup --dc-ramp --dc-rows --use-moco --lambda-moco --moco-keys --mixup-alpha
---lr-image-encoder --lr-prompt-learner --lr-adapter
+--lr-image-encoder --lr-prompt-learner --lr-adapter --cache-features
 """.split(),
     "text": """
 --benchmark --text-column --aspects --sentiments --max-tokens --oversample --encoder --vocab-size --prefix --pooling
@@ -54,7 +54,7 @@ OWN = {
 --layer-decay --freeze-embeddings --token-dropout
 """.split(),
     "simclr": CLIPS + """
---unlabelled --load-size --window --crop-scale --flip --colour --grey --blur --head-layers --head-width --chunk-size
+--unlabelled --load-size --window --crop-scale --flip --colour --grey --blur --head-layers --head-width
 --ssl --projection-width --neighbours
 """.split(),
 }

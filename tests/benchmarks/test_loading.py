@@ -57,4 +57,4 @@ def test_each_size_is_loaded_both_ways(tmp_path, monkeypatch):
             streams = loaded if way.endswith("plain") else (loaded.face, loaded.context)
             assert [tuple(stream.shape) for stream in streams] == [(7, frames, 3, 224, 224)] * 2
     packed, ours = (found[f"H.264 {who}"]().face.float() for who in ("packed", "ours"))
-    assert (packed - ours).abs().mean() < 2
+    assert (packed - ours).abs().mean() < 3  # of JPEG, enlarged and with more contrast

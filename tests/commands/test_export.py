@@ -173,7 +173,8 @@ FORWARD = OnnxNetwork.forward
 @pytest.mark.parametrize("by, only, said", [
     (3e-4, 5, r"3\.0e-04"), (-3e-4, 1, r"3\.0e-04"), (float("inf"), 2, "inf"), (float("nan"), 1, "nan"),
     (float("nan"), 5, "nan")])
-def test_a_file_that_computes_otherwise_is_refused_and_an_earlier_one_stays(run, written_once, monkeypatch, capsys, by, only, said):
+def test_a_file_that_computes_otherwise_is_refused_and_an_earlier_one_stays(run, written_once, monkeypatch, capsys, by,
+                                                                            only, said):
     monkeypatch.setattr(OnnxNetwork, "forward", lambda self, batch: shifted(by, only, self, batch))
     (run / "model.onnx").write_bytes(b"earlier")
     before = files_of(run)

@@ -4,8 +4,6 @@ import json
 from dataclasses import replace
 from itertools import chain
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
@@ -149,7 +147,8 @@ def test_shards_are_tar_files_of_bounded_size_whatever_the_workers(root, packed,
         at = {info.name: (info.offset_data, info.size) for info in tar}
     for entry in index["clips"].values():
         if "bad" not in entry:
-            due = [at[f"{entry['key']}.{s}.{n:03}.jpg"] for n in range(len(entry["steps"])) for s in ("face", "context")]
+            due = [at[f"{entry['key']}.{s}.{n:03}.jpg"] for n in range(len(entry["steps"]))
+                   for s in ("face", "context")]
             assert due == [*zip(places(entry).tolist(), entry["sizes"])]
 
 
@@ -161,7 +160,8 @@ def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, m
     from dataloaders import packing
 
     real, calls = packing._jpeg, []
-    monkeypatch.setattr(packing, "_jpeg", lambda picture: 1 / 0 if len(calls) > 40 else calls.append(0) or real(picture))
+    monkeypatch.setattr(packing, "_jpeg",
+                        lambda picture: 1 / 0 if len(calls) > 40 else calls.append(0) or real(picture))
     with pytest.raises(ZeroDivisionError):
         pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), "--workers", "0"])
     assert not (tmp_path / "p").exists()

@@ -170,3 +170,20 @@ def test_a_tag_without_a_network(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"--clip-pretrained openai: .*download it elsewhere") as error:
         load_clip("ViT-B-32", "openai", 224)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["micro", "ViT-B-32-quickgelu"])
+def test_no_copy_of_a_layers_weights_is_made_in_the_backward_pass(micro, name):
+    """Of tokens in the order (N, L, W) torch multiplies each of the N by a copy: one batched product a layer."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Batched(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            if operation is torch.ops.aten.bmm.default:
+                shapes.append(tuple(args[1].shape))
+            return operation(*args, **(kwargs or {}))
+
+    clip, shapes = load_clip(name, "none", 32), []
+    with Batched():
+        clip.text(torch.randint(1, 400, (3, 77))).sum().backward()
+    assert [shape for shape in shapes if shape[0] == 3 and shape[1] > 77] == []

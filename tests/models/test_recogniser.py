@@ -18,7 +18,7 @@ def make(micro):
     def make(clip: nn.Module | str = "micro", seed: int = 0, texts=TEXTS, **options) -> VideoRecogniser:
         torch.manual_seed(seed)
         clip = load_clip(clip, "none", 32) if isinstance(clip, str) else clip
-        settings = SETTINGS | {key: options.pop(key) for key in ("dropout", "mirror") if key in options}
+        settings = SETTINGS | {key: options.pop(key) for key in ("dropout", "mirror", "chunk_size") if key in options}
         return VideoRecogniser(clip, texts, VideoModelConfig(**settings), **options)
 
     return make
@@ -210,3 +210,47 @@ def test_a_copy_shares_nothing_and_gives_the_same(make):
     copy = frozen_copy(model)
     assert torch.allclose(model(clips()).logits, copy(clips()).logits, atol=1e-4)
     assert not {p.data_ptr() for p in model.parameters()} & {p.data_ptr() for p in copy.parameters()}
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+@pytest.mark.parametrize("two", [True, False])
+def test_chunks_have_the_gradient_of_the_whole_batch(make, chunk, two):
+    found = []
+    for size in (0, chunk):
+        model = wake(make(two_streams=two, dropout=0.0, chunk_size=size)) if two else make(dropout=0.0, chunk_size=size,
+                                                                                        two_streams=False)
+        model.train()
+        output = model(clips(3, two=two))
+        (output.logits.log_softmax(-1)[:, 0].sum() + output.embedding.square().mean()).backward()
+        found.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
+    assert found[0].keys() == found[1].keys() and found[0]
+    for name, gradient in found[0].items():
+        assert torch.allclose(found[1][name], gradient, atol=1e-4 * float(gradient.abs().max()) + 1e-7), name
+
+
+def test_chunks_hold_the_activations_of_one_at_a_time(make):
+    """Of the image tower, whose first maps are the largest."""
+    batch, seen = clips(4), []
+    for size in (0, 1):
+        model = make(chunk_size=size).train()
+        model.video.visual.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+        model(batch).logits.sum().backward()
+    assert seen == [4 * 3 * 2, *[3 * 2] * 4, *[3 * 2] * 4]  # forward, and once more on the way back
+
+
+def test_features_may_stand_in_the_place_of_frames(make):
+    model, batch = wake(make()).eval(), clips(2)
+    with torch.no_grad():
+        seen = Batch(batch.targets, batch.ids, model.video.see(batch.face), model.video.see(batch.context))
+        assert seen.face.shape == (2, 3, 32)
+        assert torch.allclose(model(seen).logits, model(batch).logits, atol=1e-4)
+
+
+def test_a_momentum_side_with_nothing_to_follow_stands_still(make):
+    model = make(keys="text").train()
+    model.prompts.requires_grad_(False)
+    with torch.no_grad():
+        model.key_side.context.add_(1)
+        before = model.key_side.context.clone()
+    model.after_step()
+    assert torch.equal(model.key_side.context, before)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from scripts.health_cost import Noise, measure, of_clips, table
+from benchmarks.clips import RandomClips
+from scripts.health_cost import measure, of_clips, table
 
 
 def test_table():
@@ -9,7 +10,7 @@ def test_table():
 
 
 def test_noise_is_a_loader_s_batches(configure):
-    noise = Noise(configure("--batch-size 3"), 2)
+    noise = RandomClips(configure("--batch-size 3"), 2)
     batches = list(noise.epoch(0))
     assert [batch.ids for batch in batches] == [["0", "1", "2"], ["3", "4", "5"]] and len(noise) == 2
     assert batches[1].targets.tolist() == [3, 4, 5] and batches[0].face.dtype == torch.uint8

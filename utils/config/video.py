@@ -23,7 +23,7 @@ class VideoDataConfig(ClipDataConfig):
     sampler_power: float = 1.0
     """Weighted sampler: 1 makes classes equally likely, 0.5 goes half the way."""
     cache_features: bool = False
-    """With a frozen image tower: its features of every clip are made once, as evaluation sees it, for all epochs."""
+    """With a frozen image tower: its features of each clip, as evaluation sees it, are made once; mixup blends them."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -144,6 +144,6 @@ class VideoConfig(Config):
             moving = {"--lr-image-encoder": self.train.lr_image_encoder, "--augment": self.data.augment,
                       "--random-erasing": self.data.random_erasing}
             wrong = [f"{name} {value:g}" for name, value in moving.items() if value]
-            require(not wrong, f"--cache-features: what the network sees of a clip must be the same in every epoch, and "
+            require(not wrong, "--cache-features: what the network sees of a clip must be the same in every epoch, and "
                     f"is not with {', '.join(wrong)}; set to 0")
             require(not self.model.mirror, "--cache-features: features have no mirror image; take --no-mirror")

@@ -69,7 +69,8 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
     if wrong:
         yield Finding("error", "settings-not-used", f"{split.name}: the loader does not have the recipe's {wrong[0]}",
                       REMEDY, **of_some(wrong))
-    for flag, has in () if dataset.pack else (("--bounding-box-face", dataset.faces), ("--bounding-box-body", dataset.bodies)):
+    boxes = {"--bounding-box-face": dataset.faces, "--bounding-box-body": dataset.bodies}
+    for flag, has in boxes.items() if not dataset.pack else ():
         path = getattr(data, flag[2:].replace("-", "_"))
         if (path is None) != (has is None) or path and not str(has.path).endswith(str(path)):
             yield Finding("error", "settings-not-used", f"{split.name}: {flag} is {path}, and the loader has "
