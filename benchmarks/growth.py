@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,14 +10,20 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from benchmarks.clips import trainer_on_random_clips
+from benchmarks.loading import film
 from benchmarks.results import Curves, Result
 from benchmarks.timing import by_turns
+from dataloaders.clips import Clip
+from dataloaders.order import Draw
+from dataloaders.video import VideoDataset
 from trainer import Trainer
+from utils.config import VideoDataConfig
 from utils.structures import Labels
 
 BASE = {"batch size": 8, "frames": 4, "classes": 7, "queue": 4096}
 SIZES = {"batch size": (4, 8, 16, 32), "frames": (2, 4, 8, 16), "classes": (7, 14, 28, 56),
          "queue": (1024, 4096, 16_384, 65_536)}
+LENGTHS = (50, 100, 200, 400)
 EPOCHS, STEPS = 20, 10
 
 
@@ -54,6 +61,19 @@ def with_size(name: str, rounds: int) -> list[Curves]:
             Curves(f"What its backward pass needs, by {name}", name, "MiB", {"memory": held})]
 
 
+def by_clip_length(rounds: int) -> Curves:
+    """A clip of H.264 is decoded up to the last frame that is asked for."""
+    with TemporaryDirectory() as folder:
+        clips = [Clip(f"{length}.mp4", Path(folder, f"{length}.mp4"), 0) for length in LENGTHS]
+        for length, clip in zip(LENGTHS, clips):
+            film(clip.path, 0, length, 320, 240)
+        dataset = VideoDataset(clips, VideoDataConfig(num_segments=8), 0)
+        seconds = by_turns({clip.id: partial(dataset.__getitem__, Draw(0, place, 0))
+                            for place, clip in enumerate(clips)}, rounds)
+    times = {length: 1e3 * statistics.median(seconds[f"{length}.mp4"]) for length in LENGTHS}
+    return Curves("Loading 8 frames of a clip, H.264, 320x240", "frames of the clip", "ms", {"time": times})
+
+
 def over_epochs() -> Curves:
     """Resident memory after each epoch of a whole Trainer, watch and evaluation's network included."""
     with TemporaryDirectory() as folder:
@@ -84,4 +104,4 @@ def resident_megabytes() -> float:
 
 def run(rounds: int) -> list[Result]:
     torch.manual_seed(0)
-    return [*(curve for name in SIZES for curve in with_size(name, rounds)), over_epochs()]
+    return [*(curve for name in SIZES for curve in with_size(name, rounds)), by_clip_length(rounds), over_epochs()]

@@ -77,18 +77,23 @@ def films(root: Path, width: int = 640, height: int = 480) -> tuple[list[Clip], 
     boxes, clips = {}, []
     for number in range(CLIPS):
         path = root / f"{number}.mp4"
-        length = 60 + number * 40 // (CLIPS - 1)
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("h264", rate=25, options={"g": "250", "keyint_min": "12"})
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            boxes[str(number)] = {}
-            for place, (frame, box) in enumerate(scene(number, length, width, height)):
-                boxes[str(number)][f"{place}.jpg"] = box
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-            container.mux(stream.encode(None))
-        clips.append(Clip(f"{number}.mp4", path, number % 7))
+        boxes[str(number)] = film(path, number, 60 + number * 40 // (CLIPS - 1), width, height)
+        clips.append(Clip(path.name, path, number % 7))
     (root / "list.txt").write_text("".join(f"{clip.id} 0 {clip.label}\n" for clip in clips))
     return clips, _boxes(root, boxes)
+
+
+def film(path: Path, seed: int, length: int, width: int, height: int) -> dict[str, list[float]]:
+    """A file of H.264, and the face's box in each of its frames."""
+    boxes = {}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("h264", rate=25, options={"g": "250", "keyint_min": "12"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for place, (frame, box) in enumerate(scene(seed, length, width, height)):
+            boxes[f"{place}.jpg"] = box
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        container.mux(stream.encode(None))
+    return boxes
 
 
 def _boxes(root: Path, boxes: dict) -> Boxes:

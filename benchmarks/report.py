@@ -11,6 +11,8 @@ from utils.config import TrainConfig
 from utils.provenance.machine import machine
 from utils.results import write_json
 
+MANY = 5  # pictures, above which they stand in two columns
+
 
 def measure(name: str, rounds: int, folder: Path) -> str:
     """Run it; write folder/NAME.json and NAME.png; the table, in Markdown."""
@@ -22,9 +24,13 @@ def measure(name: str, rounds: int, folder: Path) -> str:
 
 
 def draw(results: list[Result], path: Path) -> None:
-    """One below the other."""
-    figure, all_axes = plt.subplots(len(results), figsize=(8, 2.6 * len(results)), squeeze=False, layout="constrained")
-    for result, axes in zip(results, all_axes[:, 0]):
+    """One below the other, many in two columns."""
+    columns = 1 if len(results) <= MANY else 2
+    rows = -(-len(results) // columns)
+    figure, all_axes = plt.subplots(rows, columns, figsize=(8, 2.6 * rows), squeeze=False, layout="constrained")
+    for axes in all_axes.flat[len(results) :]:
+        axes.remove()
+    for result, axes in zip(results, all_axes.flat):
         result.draw(axes)
         axes.set_title(result.title, fontsize=10, loc="left", pad=22 if axes.get_legend() and axes.containers else 8)
         axes.spines[["top", "right"]].set_visible(False)
