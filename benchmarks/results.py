@@ -38,6 +38,9 @@ class Comparison:
         spread = [[middle - 1e3 * min(self.seconds[name]) for name, middle in zip(names, middles)],
                   [1e3 * max(self.seconds[name]) - middle for name, middle in zip(names, middles)]]
         axes.barh(names, middles, xerr=spread, height=0.6, color="#0072b2", ecolor="#888888", capsize=3)
+        for place, (middle, above) in enumerate(zip(middles, spread[1])):
+            axes.text(middle + above, place, f" {middle:.4g}", va="center", fontsize=8)
+        axes.margins(x=0.1)
         axes.set_xlabel("ms")
 
 

@@ -74,9 +74,10 @@ def _name(trainer: Trainer) -> str:
     return found.hexdigest()[:16]
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Size and time of writing."""
+def _stamp(path: Path) -> list:
+    """Names, sizes and times of writing: of the file, or of those in the folder, whose own time does not tell of them."""
     try:
-        return path.stat().st_size, path.stat().st_mtime_ns
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except OSError:
-        return None
+        return []

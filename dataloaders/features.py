@@ -18,7 +18,9 @@ from torch.utils.data import Dataset
 
 from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw, Order
+from dataloaders.packed import sha256
 from dataloaders.video import Sample, VideoDataset, collate_clips
+from utils.errors import UserError
 
 See = Callable[[Tensor], Tensor]  # frames (b, S, T, 3, H, W) uint8 -> features (b, S, T, D)
 
@@ -42,11 +44,23 @@ class FeatureDataset(Dataset):
 
 
 def read_features(loader: Loader, folder: Path, split: str) -> Loader | None:
-    """A loader of features that visits as `loader` does; None, if the folder holds none of this split."""
-    if not (folder / f"{split}.json").is_file():
+    """A loader of features that visits as `loader` does; None, if the folder holds none of this split.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    about, array = folder / f"{split}.json", folder / f"{split}.npy"
+    if not about.is_file():
         return None
-    told = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
-    features = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    try:
+        table = json.loads(about.read_text(encoding="utf-8"))
+        told, whole = table["clips"], table["sha256"] == sha256(array)
+        features = np.load(array, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
+        whole = whole and len(told) == len(features) == loader.size and all({"notes", "bad"} & one.keys() for one in told)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{array}: these features are damaged; delete {folder}, and they are made again")
     # In this process: what is left to be done for a sample takes less time than to hand it over.
     return Loader(FeatureDataset(loader.dataset, features, told), loader.order, collate_clips, 0, 0)
 
@@ -71,7 +85,8 @@ def write_features(loader: Loader, workers: int, timeout: float, see: See, folde
         if features is None:
             return  # not one can be read, which the epoch will say
         features.flush()
-        (Path(unfinished) / "json").write_text(json.dumps(told), encoding="utf-8")
+        table = {"clips": told, "sha256": sha256(Path(unfinished) / "npy")}
+        (Path(unfinished) / "json").write_text(json.dumps(table), encoding="utf-8")
         for kind in ("npy", "json"):  # the second says that both are whole
             os.replace(Path(unfinished) / kind, folder / f"{split}.{kind}")
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import mmap
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache, partial
@@ -45,6 +46,7 @@ class Pack:
             raise UserError(f"{self.path}: not JSON: {error}") from None
         try:
             self._take(table)
+            _check_types(self)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise UserError(f"{self.path}: not the index of a pack ({type(error).__name__}: {error}); "
                             "pack the clips again") from None
@@ -69,6 +71,7 @@ class Pack:
                 if (end > self.shards[entry["shard"]][1] or min(entry["shard"], entry["start"], *entry["steps"]) < 0
                         or min(entry["sizes"]) < 1 or not 0 < len(entry["steps"]) == len(entry["numbers"])
                         or len(entry["sizes"]) != len(entry["steps"]) * len(self.streams_held)
+                        or len(entry["crcs"]) != len(entry["sizes"])
                         or max(entry["steps"]) >= len(self.said)):
                     raise ValueError(f"clip {clip!r} points outside")
         for split in self.splits.values():
@@ -116,16 +119,17 @@ class Pack:
         def picture(stream: int, index: int) -> np.ndarray:
             place = index * len(self.streams_held) + stream
             name = member(entry["key"], self.streams_held[stream], index)
-            return self._picture(entry["shard"], name, int(at[place]), entry["sizes"][place], side)
+            return self._picture(entry["shard"], name, int(at[place]), entry["sizes"][place], entry["crcs"][place], side)
 
         face, context = (map(partial(picture, stream), chosen) for stream in (0, 1))
         return face, context if both else None, joined(said, both) + Counter(entry["notes"])
 
-    def _picture(self, shard: int, name: str, start: int, size: int, side: int) -> np.ndarray:
-        data = self._shard(shard)
-        image = None
-        if data[start - BLOCK : start - BLOCK + 100].rstrip(b"\0") == name.encode():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8, size, start), cv2.IMREAD_COLOR_RGB)
+    def _picture(self, shard: int, name: str, start: int, size: int, crc: int, side: int) -> np.ndarray:
+        data, image = self._shard(shard), None
+        held = np.frombuffer(data, np.uint8, size, start)
+        # A JPEG decoder makes something of damaged bytes too.
+        if data[start - BLOCK : start - BLOCK + 100].rstrip(b"\0") == name.encode() and zlib.crc32(held) == crc:
+            image = cv2.imdecode(held, cv2.IMREAD_COLOR_RGB)
         if image is None or image.shape != (self.side, self.side, 3):
             raise ClipError(f"{self.shards[shard][0]}: {name} is damaged")
         return image if side == self.side else resize(image, side, side)
@@ -154,6 +158,40 @@ class Pack:
                 raise UserError(f"--packed {self.folder}: packed with another {flag(name)} ({_short(has)}) than the "
                                 f"recipe's ({_short(due)}); pack the clips again")
         return self
+
+
+def _check_types(pack: Pack) -> None:
+    """
+    Raises:
+        KeyError, TypeError: a part is missing, or of another kind.
+    """
+    def need(value, *kinds) -> None:
+        if not isinstance(value, kinds) or isinstance(value, bool) and bool not in kinds:
+            raise TypeError(f"{str(value)[:40]!r} is not {' or '.join(kind.__name__ for kind in kinds)}")
+
+    for name in SETTINGS:
+        pack.settings[name]
+    need(pack.side, int)
+    need(pack.files, dict)
+    for name in (*pack.classes, *pack.splits):
+        need(name, str)
+    for face, context in pack.said:
+        for note in (*face, *context):
+            need(note, str)
+    for split in pack.splits.values():
+        for _, label in split:
+            need(label, int)
+    for entry in pack._entries.values():
+        need(entry["size"], int, str)
+        if "bad" in entry:
+            need(entry["bad"], str)
+            continue
+        need(entry["key"], str)
+        for value in (entry["shard"], entry["start"], *entry["sizes"], *entry["steps"], *entry["crcs"]):
+            need(value, int)
+        for note in (*entry["notes"],):
+            need(note, str)
+        need(entry["notes"], list)
 
 
 def made_with(config: ClipDataConfig) -> tuple[dict, dict[str, str | None]]:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dataloaders.fingerprints import size_of
 from dataloaders.packed import FORMAT, INDEX, STREAMS, UNUSABLE, made_with, member, sha256
 from dataloaders.readers import Frames, read_clip
 from dataloaders.video import VideoDataset
-from utils.config import Config
+from utils.config import ClipDataConfig, Config
 from utils.errors import UserError
 
 # At quality 95 with all colours kept a pixel is off by about one grey level, and a frame a tenth of its bytes.
@@ -117,14 +118,16 @@ def write_pack(config: Config, folder: Path, side: int, most_frames: int, larges
         UserError: the folder is there already, or cannot be written; whatever the recipe's files lack.
     """
     data = config.data
+    if not isinstance(data, ClipDataConfig):
+        raise UserError(f"pack: {config.recipe} is a recipe for reviews; clips are packed")
     if folder.exists():
         raise UserError(f"--output {folder}: is there already")
     if data.packed or getattr(data, "unlabelled", None):
         raise UserError("--packed and --unlabelled cannot be packed; leave them out")
+    splits = DATASETS[data.dataset](data, config.train.seed)  # before any is held out, which the seed decides
     settings, files = made_with(data)
     if 0 < side < settings["side"]:
         raise UserError(f"--side {side}: training asks for {settings['side']} pixels")
-    splits = DATASETS[data.dataset](data, config.train.seed)  # before any is held out, which the seed decides
     dataset = VideoDataset([], data, config.train.seed, *boxes_of(data))
     dataset.side = settings["side"] = side or settings["side"]
     index = {"format": FORMAT, "settings": settings, "files": files, "classes": splits.classes,
@@ -150,6 +153,7 @@ def _written(folder: Path, index: dict, packing: Packing, largest: int,
             key = f"{number:06}"
             shard, start = shards.add(key, streams, pictures)
             entry |= {"key": key, "shard": shard, "start": start, "sizes": list(map(len, pictures)),
+                      "crcs": list(map(zlib.crc32, pictures)),
                       "steps": [said.setdefault(of_frame, len(said)) for of_frame in notes]}
         entries[clip.id] = entry
         yield clip, entry, len(packing)

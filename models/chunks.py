@@ -16,7 +16,9 @@ def in_chunks(encoder: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
     has. Dropout is drawn again alike. Batch norms see a chunk's statistics, and take them into their running ones
     once. The inputs get no gradient.
     """
-    chunks = list(zip(*(tensor.split(size or len(tensor)) for tensor in inputs)))
+    if not size:
+        return encoder(*inputs)
+    chunks = list(zip(*(tensor.split(size) for tensor in inputs)))
     if len(chunks) == 1 or not torch.is_grad_enabled():
         return torch.cat([encoder(*chunk) for chunk in chunks])
     return torch.cat([

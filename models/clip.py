@@ -9,7 +9,7 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
-from open_clip.transformer import QuickGELU
+from open_clip.transformer import QuickGELU, Transformer
 from torch import Tensor, nn
 
 from models.towers import TimmTower  # the import registers our own image towers with timm, too
@@ -74,9 +74,10 @@ def _positions_first(clip: nn.Module) -> nn.Module:
     Of (N, L, W) torch's attention makes views with gaps, and then copies a layer's weights for each of the N in the
     backward pass.
     """
-    for module in clip.modules():
-        if hasattr(module, "batch_first"):
-            module.batch_first = False
+    for transformer in (module for module in clip.modules() if type(module) is Transformer):
+        for module in transformer.modules():
+            if hasattr(module, "batch_first"):
+                module.batch_first = False
     return clip
 
 

@@ -41,21 +41,24 @@ class PromptLearner(nn.Module):
         self.register_buffer("embedded", tower.embed(tokens).detach().clone())  # (C*K, L, W)
         rows = self.classes if class_specific else 1
         self.context = nn.Parameter(_initial_context(tower, init, contexts_number).repeat(rows, 1, 1))
-        self.kept: tuple[list, Tensor] | None = None  # features, and the state of what they were made of
+        self.kept: tuple[list, list, Tensor] | None = None  # what features were made of, its state, and they
 
     def forward(self, tower: TextTower) -> Tensor:
         """Unit-length class features, (C, D); K texts of a class are averaged.
 
-        Where no gradient is asked for they are made once, and again when anything that they are made of was written to.
+        Where no gradient is asked for they are made once, for all to read, and again when anything that they are made of
+        is another tensor or was written to (not by way of `.data` or numpy, of which a tensor does not know).
         """
-        if torch.is_grad_enabled() and self.context.requires_grad:
+        if torch.is_grad_enabled() and self.context.requires_grad or torch.is_inference_mode_enabled():
             return self.encode(tower)
-        parts = [self.context, self.embedded, *tower.parameters()]
+        parts = [*self.parameters(), *self.buffers(), *tower.parameters(), *tower.buffers()]
         state = [*((part._version, part.data_ptr()) for part in parts), *_precision(self.context.device.type)]
-        if self.kept is None or self.kept[0] != state:
+        # Held, not only known by their places: a place is given to another tensor once its own is gone.
+        if self.kept is None or len(parts) != len(self.kept[0]) or state != self.kept[1] or any(
+                new is not old for new, old in zip(parts, self.kept[0])):
             with torch.no_grad():
-                self.kept = state, self.encode(tower)
-        return self.kept[1]
+                self.kept = parts, state, self.encode(tower)
+        return self.kept[2]
 
     def encode(self, tower: TextTower) -> Tensor:
         """The features, made anew."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from open_clip.transformer import LayerNorm, LayerNormFp32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -58,8 +59,8 @@ def heat(score: Callable[[], Tensor], layer: nn.Module, pictures: int, size: int
 
     Args:
         score: runs the network on N pictures, and gives one number with a gradient.
-        layer: within it, gives square maps (N, C, h, w), or (N, h, w, C) as Swin's, or tokens (N, L, C), of which the
-            last are places.
+        layer: within it, gives square maps (N, C, h, w), or (N, h, w, C) as Swin's, or tokens (N, L, C), open_clip's
+            (L, N, C), of which the last are places.
         pictures: N.
     """
     with heard(layer) as outputs, torch.enable_grad():
@@ -71,7 +72,8 @@ def heat(score: Callable[[], Tensor], layer: nn.Module, pictures: int, size: int
     if places.dim() == 4:
         places = places.sum(dim=1 if places.shape[2] == places.shape[3] else 3)  # (N, h, w)
     else:
-        places = places if len(places) == pictures else places.transpose(0, 1)  # (N, L, C)
+        tokens_first = len(places) != pictures or isinstance(layer, (LayerNorm, LayerNormFp32))  # open_clip's
+        places = places.transpose(0, 1) if tokens_first else places  # (N, L, C)
         side = math.isqrt(places.shape[1])
         places = places.sum(dim=-1)[:, -side * side :].unflatten(1, (side, side))
     places = F.interpolate(places.clamp(min=0)[:, None], (size, size), mode="bilinear")[:, 0]

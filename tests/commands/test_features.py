@@ -1,6 +1,7 @@
 """--cache-features: features of a frozen tower in the place of frames."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from commands.build import build_trainer
 from commands.features import with_features
 from main import main
+from utils.errors import UserError
 from utils.results import read_metrics
 
 FROZEN = "--lr-image-encoder 0 --augment 0 --clip-model micro_bn "
@@ -69,8 +71,6 @@ def test_they_are_made_once_and_shared_by_runs(configure, tmp_path, monkeypatch)
 
 
 def test_a_clip_that_was_written_anew_is_looked_at_anew(configure, caer, tmp_path):
-    import shutil
-
     root = shutil.copytree(caer, tmp_path / "data")
     config = configure(FROZEN + f"--cache-features --root-dir {root}")
     cached(build_trainer(config, tmp_path), tmp_path)
@@ -84,8 +84,6 @@ def test_a_clip_that_was_written_anew_is_looked_at_anew(configure, caer, tmp_pat
 
 
 def test_a_bad_clip_stays_bad(configure, caer, tmp_path):
-    import shutil
-
     root = shutil.copytree(caer, tmp_path / "data")
     (root / "CAER" / "train" / "Sad" / "0001.png").write_bytes(b"")
     config = configure(FROZEN + f"--cache-features --root-dir {root} --max-bad-clips 0.2")
@@ -112,7 +110,7 @@ def test_a_making_that_is_broken_off_leaves_nothing(configure, tmp_path):
     assert list(folder.iterdir()) == []
     trainer.model.video.see = whole
     cached(trainer, tmp_path)
-    told = json.loads((folder / "train.json").read_text())
+    told = json.loads((folder / "train.json").read_text())["clips"]
     assert len(told) == 14 and np.load(folder / "train.npy").any(axis=(1, 2, 3)).all()
 
 
@@ -131,7 +129,38 @@ def test_settings_under_which_views_differ(recipe, capsys, flags, said):
 def test_a_folder_that_cannot_be_written(configure, tmp_path):
     (tmp_path / "features").write_text("a file")
     trainer = build_trainer(configure(FROZEN + "--cache-features"), tmp_path)
-    from utils.errors import UserError
-
     with pytest.raises(UserError, match="features cannot be written: "):
         cached(trainer, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda array, about: array.write_bytes(array.read_bytes()[:-500]),
+    lambda array, about: array.write_bytes(array.read_bytes()[:-500] + bytes(500)),
+    lambda array, about: array.unlink(),
+    lambda array, about: about.write_text('[{"no'),
+    lambda array, about: about.write_text("[]"),
+    lambda array, about: about.write_text(json.dumps(json.loads(about.read_text()) | {"clips": []})),
+], ids=["cut", "zeros", "gone", "no json", "another", "fewer"])
+def test_damaged_features_are_refused(configure, tmp_path, damage):
+    config = configure(FROZEN + "--cache-features")
+    cached(build_trainer(config, tmp_path), tmp_path)
+    folder, = (tmp_path / "features").iterdir()
+    damage(folder / "val.npy", folder / "val.json")
+    with pytest.raises(UserError, match=r"val\.npy: these features are damaged; delete .*, and they are made again$"):
+        cached(build_trainer(config, tmp_path), tmp_path)
+
+
+def test_frames_that_were_written_anew_in_their_folder_are_looked_at_anew(configure, caer, tmp_path):
+    """The folder's own time does not change."""
+    root = shutil.copytree(caer, tmp_path / "data")
+    image = root / "CAER" / "train" / "Sad" / "0000.png"
+    frame, other = image.read_bytes(), (root / "CAER" / "train" / "Fear" / "0001.png").read_bytes()
+    image.unlink()
+    (image.with_suffix("")).mkdir()
+    file = image.with_suffix("") / "1.png"
+    file.write_bytes(frame)
+    config = configure(FROZEN + f"--cache-features --root-dir {root}")
+    cached(build_trainer(config, tmp_path), tmp_path)
+    file.write_bytes(other)
+    cached(build_trainer(config, tmp_path), tmp_path)
+    assert len(list((tmp_path / "features").iterdir())) == 2

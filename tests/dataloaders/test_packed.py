@@ -243,7 +243,25 @@ def test_no_index(tmp_path, text):
         Pack(tmp_path)
 
 
-@pytest.mark.parametrize("place", [0, -512])  # the picture, and its name in the header
+@pytest.mark.parametrize("change", [
+    *(lambda index, entry, key=key: entry.pop(key) for key in ("key", "size", "notes", "crcs")),
+    lambda index, entry: entry.update(notes="x"), lambda index, entry: entry.update(start=entry["start"] + 0.5),
+    lambda index, entry: entry.update(sizes=[float(size) for size in entry["sizes"]]),
+    lambda index, entry: entry.update(steps=[float(step) for step in entry["steps"]]),
+    lambda index, entry: index["settings"].pop("box_margin"), lambda index, entry: index["settings"].update(side="48"),
+    lambda index, entry: index.update(files=[]), lambda index, entry: index.update(said=[[1, 2]] * len(index["said"])),
+    lambda index, entry: index.update(classes=list(range(7))),
+    lambda index, entry: index["splits"]["train"][0].__setitem__(1, 0.5),
+])
+def test_an_index_of_other_types_is_refused(copy, change):
+    folder, index = copy
+    change(index, index["clips"]["train/Anger/0.avi"])
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="not the index of a pack"):
+        Pack(folder)
+
+
+@pytest.mark.parametrize("place", [0, -512, 300])  # the picture, its name in the header, and within the picture
 def test_a_damaged_frame_is_a_bad_clip(copy, place):
     folder, index = copy
     entry, data = index["clips"]["train/Anger/0.avi"], bytearray((folder / "00000.tar").read_bytes())

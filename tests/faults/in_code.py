@@ -34,7 +34,7 @@ CODE = [
           line=(Trainer.step, "self.model.after_step()", "pass")),
     Fault("the averaged weights are never updated", "the evaluated network is the random start",
           "average-does-not-follow",
-          line=(averaging.move_towards, "1 - momentum)", "0)")),
+          line=(averaging.move_towards, "moving], 1 - momentum)", "moving], 0)")),
     Fault("training goes on in evaluation mode", "overfits, as there is no dropout", "trained-in-evaluation-mode",
           flags="--no-use-moco", line=(Trainer._train_epoch, "self.model.train()", "self.model.eval()")),
     Fault("evaluation runs in training mode", "scores that change from run to run", "evaluated-in-training-mode",

@@ -147,6 +147,9 @@ class Heard:
     def parameters(self):
         return self.tower.parameters()
 
+    def buffers(self):
+        return self.tower.buffers()
+
     def __call__(self, *parts):
         self.times += 1
         return self.tower(*parts)
@@ -172,7 +175,9 @@ def test_a_learner_that_does_not_learn_keeps_them_while_training(tower):
     lambda learner, tower: tower.text.ln_final.weight.mul_(torch.arange(32.0)),
     lambda learner, tower: move_towards(learner, PromptLearner(tower, TEXTS, 2, "end", True), 0.5),
     lambda learner, tower: setattr(learner, "context", torch.nn.Parameter(learner.context + 1)),
-], ids=["in place", "loaded", "words", "tower", "momentum", "another"])
+    lambda learner, tower: learner.order.copy_(learner.order.flip(1)),
+    lambda learner, tower: tower.text.attn_mask.zero_(),
+], ids=["in place", "loaded", "words", "tower", "momentum", "another", "order", "mask"])
 def test_they_are_made_anew_when_anything_was_written_to(micro, change):
     torch.manual_seed(0)
     tower = TextTower(load_clip(micro, "none", 32).text.eval())
@@ -195,3 +200,20 @@ def test_they_are_made_anew_after_a_step_and_in_another_precision(tower):
     skips.step(torch.ones(()), [])
     with torch.no_grad():
         assert torch.equal(learner(tower), learner.encode(tower)) and not torch.allclose(learner(tower), before)
+
+
+def test_another_context_at_the_place_of_the_first_is_not_taken_for_it(tower):
+    learner = PromptLearner(tower, TEXTS, 2, "end", True)
+    with torch.no_grad():
+        for _ in range(20):
+            before = learner(tower)
+            shape, learner.context = learner.context.shape, None
+            learner.context = torch.nn.Parameter(torch.randn(shape))
+            assert not torch.allclose(learner(tower), before)
+
+
+def test_features_of_inference_mode_are_not_kept(tower):
+    learner = PromptLearner(tower, TEXTS, 2, "end", True).requires_grad_(False)
+    with torch.inference_mode():
+        learner(tower)
+    assert not learner(tower).is_inference()

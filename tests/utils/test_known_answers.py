@@ -73,7 +73,7 @@ original_moco = utils.losses.moco.moco_loss
     (training, "view_pairs", lambda batch, settings, stream: batch.__class__(
         batch.targets, batch.ids, batch.face.flatten(0, 1).unflatten(0, (2, -1)).transpose(0, 1)), "view_pairs"),
     (scores, "knn", lambda *args: torch.ones(3, 2) / 2, "knn"),
-    (utils.tasks.clip_metrics, "multiclass_confusion_matrix", lambda said, truth, classes: torch.ones(4, 4),
+    (utils.tasks.clip_metrics, "confusion", lambda said, truth, classes: torch.ones(4, 4),
      "clip scores"),
     (losses, "inverse_frequency_alpha", lambda counts: torch.ones(3), "inverse_frequency_alpha"),
     (losses, "solve_target_temperature", lambda features, mass: 1.0, "solve_target_temperature"),

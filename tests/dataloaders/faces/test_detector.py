@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from dataloaders.crops import resize
 from dataloaders.faces import DETECTORS, detector
 from dataloaders.faces.detector import YUNET, YUNET_SHA256, YuNet
 from dataloaders.readers import read_image
@@ -36,7 +37,7 @@ def boxes_of(faces) -> np.ndarray:
 def test_boxes_and_scores_are_opencvs_at_640_pixels_of_the_longer_side(found, yunet, group, height, width, seen_at):
     picture = cv2.resize(group, (width, height), interpolation=cv2.INTER_AREA)
     net = cv2.FaceDetectorYN.create(str(yunet), "", seen_at[::-1], 0.7)
-    small = cv2.resize(picture, seen_at[::-1], interpolation=cv2.INTER_AREA)
+    small = resize(picture, *seen_at[::-1])
     expected = net.detect(np.ascontiguousarray(small[..., ::-1]))[1]  # it takes BGR
     assert len(expected) == 5
     for face, (*place, score) in zip(found(picture), expected[:, [0, 1, 2, 3, 14]] * width / seen_at[1], strict=True):

@@ -122,7 +122,7 @@ def test_the_last_layer_that_knows_places(micro, make, side, name, shape):
     pictures = torch.rand(2, 3, side, side)
     with heard(layer) as outputs, torch.no_grad():
         features = tower(pictures)
-    assert outputs[0].shape == (2, *shape)
+    assert outputs[0].shape == ((shape[0], 2, shape[1]) if "resblocks" in name else (2, *shape))
     direction = torch.randn(features.shape[1])
     maps = [heat(lambda: sign * tower(pictures.requires_grad_())[1] @ direction, layer, 2, side) for sign in (1, -1)]
     assert all(found.shape == (2, side, side) and found.isfinite().all() for found in maps)
