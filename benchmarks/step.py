@@ -1,7 +1,7 @@
 """A whole training step of ViT-B/32, every term on, against one as projects of this family write it.
 
-Two clips of four frames and two streams, five classes of three learnable prompts and one fixed one each. MoCo's keys are
-videos there, and by default texts here, which need no second pass of the image tower: so both are shown.
+Two clips of four frames and two streams, five classes of three learnable prompts and one fixed one each. MoCo's keys
+are videos there, and by default texts here, which need no second pass of the image tower: so both are shown.
 """
 
 import subprocess

@@ -75,7 +75,7 @@ def _name(trainer: Trainer) -> str:
 
 
 def _stamp(path: Path) -> list:
-    """Names, sizes and times of writing: of the file, or of those in the folder, whose own time does not tell of them."""
+    """Names, sizes and times of writing: of the file, or of those in a folder, whose own time does not tell of them."""
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

@@ -56,7 +56,7 @@ def read_features(loader: Loader, folder: Path, split: str) -> Loader | None:
         table = json.loads(about.read_text(encoding="utf-8"))
         told, whole = table["clips"], table["sha256"] == sha256(array)
         features = np.load(array, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
-        whole = whole and len(told) == len(features) == loader.size and all({"notes", "bad"} & one.keys() for one in told)
+        whole &= len(told) == len(features) == loader.size and all({"notes", "bad"} & one.keys() for one in told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:

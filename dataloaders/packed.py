@@ -119,7 +119,8 @@ class Pack:
         def picture(stream: int, index: int) -> np.ndarray:
             place = index * len(self.streams_held) + stream
             name = member(entry["key"], self.streams_held[stream], index)
-            return self._picture(entry["shard"], name, int(at[place]), entry["sizes"][place], entry["crcs"][place], side)
+            size, crc = entry["sizes"][place], entry["crcs"][place]
+            return self._picture(entry["shard"], name, int(at[place]), size, crc, side)
 
         face, context = (map(partial(picture, stream), chosen) for stream in (0, 1))
         return face, context if both else None, joined(said, both) + Counter(entry["notes"])

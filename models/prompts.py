@@ -46,8 +46,8 @@ class PromptLearner(nn.Module):
     def forward(self, tower: TextTower) -> Tensor:
         """Unit-length class features, (C, D); K texts of a class are averaged.
 
-        Where no gradient is asked for they are made once, for all to read, and again when anything that they are made of
-        is another tensor or was written to (not by way of `.data` or numpy, of which a tensor does not know).
+        Where no gradient is asked for they are made once, for all to read, and again when anything that they are made
+        of is another tensor or was written to (not by way of `.data` or numpy, of which a tensor does not know).
         """
         if torch.is_grad_enabled() and self.context.requires_grad or torch.is_inference_mode_enabled():
             return self.encode(tower)

@@ -1,4 +1,7 @@
-"""Imports run one way, on six floors: main.py; its commands; benchmarks; inference; trainer.py, models, dataloaders; utils."""
+"""Imports run one way, on six floors.
+
+main.py; its commands; benchmarks; inference; trainer.py, models, dataloaders; utils.
+"""
 
 import ast
 import re

@@ -175,7 +175,8 @@ def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, m
 
 @pytest.mark.parametrize("changes, said", [
     ({"image_size": 64}, "side 48, and the recipe says 64"), ({"box_margin": 0.3}, "box_margin 0.2"),
-    ({"missing_box": "full"}, "missing_box centre, and the recipe says full"), ({"centre_crop": 0.5}, "centre_crop 0.7"),
+    ({"missing_box": "full"}, "missing_box centre, and the recipe says full"),
+    ({"centre_crop": 0.5}, "centre_crop 0.7"),
     ({"dataset": "caer_s"}, "dataset caer, and"), ({"bounding_box_face": None}, "another --bounding-box-face"),
     ({"train_annotation": "faces.json"}, "another --train-annotation (none) than the recipe's (sha256"),
 ])
