@@ -1,5 +1,6 @@
 """A benchmark's table, figures and picture."""
 
+import logging
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ MANY = 5  # pictures, above which they stand in two columns
 
 def measure(name: str, rounds: int, folder: Path) -> str:
     """Run it; write folder/NAME.json and NAME.png; the table, in Markdown."""
+    logging.getLogger("camxuc").setLevel(logging.ERROR)  # that weights are random is known
     results = import_module(f"benchmarks.{name}").run(rounds)
     write_json({"benchmark": name, "rounds": rounds, "machine": machine(TrainConfig()), "torch": torch.__version__,
                 "results": [result.data() for result in results]}, folder / f"{name}.json")

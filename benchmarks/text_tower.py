@@ -1,8 +1,9 @@
 """Prompts of 26 tokens, run to their end token and over all 77 positions of CLIP's context."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from benchmarks.plain.step import AllPositions
 from benchmarks.results import Comparison, Result
 from benchmarks.timing import by_turns
 from models.clip import load_clip
@@ -10,17 +11,6 @@ from models.prompts import PromptLearner
 from models.text_tower import TextTower
 
 PROMPTS, WORDS, CONTEXTS = 15, 16, 8  # of 26 tokens with start and end
-
-
-class AllPositions(nn.Module):
-    """The text tower over the whole context, whatever the prompts' length."""
-
-    def __init__(self, tower: TextTower):
-        super().__init__()
-        self.tower = tower
-
-    def forward(self, prompts: Tensor, end: Tensor, length: int) -> Tensor:
-        return self.tower(prompts, end, prompts.shape[1])
 
 
 def run(rounds: int) -> list[Result]:

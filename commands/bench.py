@@ -1,28 +1,12 @@
 """`main.py bench`: what things cost, each beside another way of doing it."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from commands.output_files import make_folder
-from utils.config.checks import require
+from utils.config import BenchSettings
 from utils.errors import UserError
 from utils.recipe import nearest, parse_flags
 
 # Modules of benchmarks/, in the order in which `all` runs them.
 BENCHES = ("startup", "text_tower", "step", "heads", "losses", "loading", "features", "throughput", "memory", "growth")
-
-
-@dataclass(frozen=True)
-class BenchSettings:
-    """How benchmarks are run."""
-
-    rounds: int = 7
-    """Times that each way is run, by turns with the others."""
-    output_dir: Path = Path("runs/bench")
-    """Where NAME.json and NAME.png go."""
-
-    def __post_init__(self):
-        require(self.rounds >= 1, f"--rounds {self.rounds}: must be at least 1")
 
 
 def bench(name: str, flags: list[str]) -> None:

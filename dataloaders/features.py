@@ -18,9 +18,9 @@ from torch.utils.data import Dataset
 
 from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw, Order
-from dataloaders.packed import sha256
 from dataloaders.video import Sample, VideoDataset, collate_clips
 from utils.errors import UserError
+from utils.provenance.hashes import sha256
 
 See = Callable[[Tensor], Tensor]  # frames (b, S, T, 3, H, W) uint8 -> features (b, S, T, D)
 

@@ -3,7 +3,6 @@
 `index.json` says where each frame's JPEG lies, what the clip's notes are, and what the pack was made with.
 """
 
-import hashlib
 import json
 import mmap
 import re
@@ -21,6 +20,7 @@ from dataloaders.crops import lowest, resize
 from dataloaders.datasets import FILES, find_file
 from utils.config import ClipDataConfig, flag
 from utils.errors import UserError
+from utils.provenance.hashes import sha256
 
 INDEX, FORMAT = "index.json", "camxuc pack 1"
 BLOCK = 512  # bytes: of a tar file's header, which a member's bytes are filled up to a multiple of
@@ -166,33 +166,23 @@ def _check_types(pack: Pack) -> None:
     Raises:
         KeyError, TypeError: a part is missing, or of another kind.
     """
-    def need(value, *kinds) -> None:
-        if not isinstance(value, kinds) or isinstance(value, bool) and bool not in kinds:
-            raise TypeError(f"{str(value)[:40]!r} is not {' or '.join(kind.__name__ for kind in kinds)}")
+    def need(kind: type, *values) -> None:
+        if wrong := [value for value in values if type(value) is not kind]:
+            raise TypeError(f"{str(wrong[0])[:40]!r} is no {kind.__name__}")
 
     for name in SETTINGS:
         pack.settings[name]
-    need(pack.side, int)
-    need(pack.files, dict)
-    for name in (*pack.classes, *pack.splits):
-        need(name, str)
-    for face, context in pack.said:
-        for note in (*face, *context):
-            need(note, str)
-    for split in pack.splits.values():
-        for _, label in split:
-            need(label, int)
+    need(int, pack.side, *(label for split in pack.splits.values() for _, label in split))
+    need(dict, pack.files)
+    need(str, *pack.classes, *(note for face, context in pack.said for note in (*face, *context)))
     for entry in pack._entries.values():
-        need(entry["size"], int, str)
+        entry["size"]
         if "bad" in entry:
-            need(entry["bad"], str)
+            need(str, entry["bad"])
             continue
-        need(entry["key"], str)
-        for value in (entry["shard"], entry["start"], *entry["sizes"], *entry["steps"], *entry["crcs"]):
-            need(value, int)
-        for note in (*entry["notes"],):
-            need(note, str)
-        need(entry["notes"], list)
+        need(int, entry["shard"], entry["start"], *entry["sizes"], *entry["steps"], *entry["crcs"])
+        need(list, entry["notes"])
+        need(str, entry["key"], *entry["notes"])
 
 
 def made_with(config: ClipDataConfig) -> tuple[dict, dict[str, str | None]]:
@@ -228,8 +218,3 @@ def joined(said: list[list[list[str]]], both: bool) -> Counter:
         if "context: body box" in notes:
             notes.discard("context: whole frame")
     return Counter(notes)
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,11 +17,12 @@ from dataloaders.clip_loaders import boxes_of
 from dataloaders.clips import Clip, ClipError
 from dataloaders.datasets import DATASETS
 from dataloaders.fingerprints import size_of
-from dataloaders.packed import FORMAT, INDEX, STREAMS, UNUSABLE, made_with, member, sha256
+from dataloaders.packed import FORMAT, INDEX, STREAMS, UNUSABLE, made_with, member
 from dataloaders.readers import Frames, read_clip
 from dataloaders.video import VideoDataset
 from utils.config import ClipDataConfig, Config
 from utils.errors import UserError
+from utils.provenance.hashes import sha256
 
 # At quality 95 with all colours kept a pixel is off by about one grey level, and a frame a tenth of its bytes.
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
@@ -55,9 +56,9 @@ class Packing(Dataset):
 
     def _frame(self, clip: Clip, pixels: np.ndarray, number: int) -> tuple[list[bytes], Said]:
         frame, dataset = Frames([pixels], [number]), self.dataset
-        context, notes = dataset._context(clip, frame) if dataset.config.streams == "both" else ((), {})
+        context, notes = dataset.context_pictures(clip, frame) if dataset.config.streams == "both" else ((), {})
         try:
-            face, more = dataset._face(clip, frame)
+            face, more = dataset.face_pictures(clip, frame)
         except ClipError as error:
             face, more = iter([np.zeros((dataset.side, dataset.side, 3), np.uint8)]), {f"{UNUSABLE}{error}": 1}
         return [_jpeg(picture) for picture in (*face, *context)], (tuple(more), tuple(notes))

@@ -77,11 +77,11 @@ class VideoDataset(Dataset):
         if self.pack:
             return self.pack.streams(clip.id, pick, self.side, both)
         frames = read_clip(clip.path, pick)
-        face, notes = self._face(clip, frames)
-        context, more = self._context(clip, frames) if both else (None, Counter())
+        face, notes = self.face_pictures(clip, frames)
+        context, more = self.context_pictures(clip, frames) if both else (None, Counter())
         return face, context, notes + more + Counter(frames.notes)
 
-    def _face(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
+    def face_pictures(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
         """T times (S, S, 3), and the clip's step of the ladder: the last one that any of its frames needed."""
         config, steps, regions, notes = self.config, [], [], Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
@@ -97,7 +97,7 @@ class VideoDataset(Dataset):
         notes[f"face: {lowest(steps)}"] = 1
         return (cut(pixels, region, self.side) for pixels, region in zip(frames.pixels, regions)), notes
 
-    def _context(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
+    def context_pictures(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
         """T times (S, S, 3)"""
         views, source, notes = [], "context: whole frame", Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):

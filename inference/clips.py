@@ -12,13 +12,13 @@ from dataloaders.boxes import Box
 from dataloaders.faces import DETECTORS, find_faces
 from dataloaders.stream import Moment, Stream
 from dataloaders.windows import batches, cut_frames, slide
-from inference.run import Run
+from inference.run import Run, answering
 from models.classifier import ClipClassifier, learned_classes, unseen_classes
 from models.explain.clips import Reasons, reasons
 from utils.config import FaceSettings, WindowSettings
 from utils.config.predict import NO_GRADIENTS
 from utils.errors import UserError, first_line
-from utils.precision import choose_device, dtype_at_inference
+from utils.precision import choose_device
 from utils.prediction import predict
 from utils.structures import Batch
 from utils.tally import Tally
@@ -103,13 +103,7 @@ class ClipPredictor:
         self.device = choose_device(device)
         if onnx and classes:
             raise UserError("--onnx: model.onnx knows the classes of training only; leave out --onnx or --classes")
-        if onnx:
-            from inference.onnx import OnnxNetwork  # half a second to import, and seldom asked for
-
-            self.network, self.dtype = OnnxNetwork(run.folder), None
-        else:
-            self.network = self._classifier(classes).to(self.device)
-            self.dtype = dtype_at_inference(run.config.train, self.device)
+        self.network, self.dtype = answering(run, self.device, onnx, lambda: self._classifier(classes))
         self._detector = None
 
     def _classifier(self, classes: list[str] | None) -> ClipClassifier:

@@ -7,11 +7,11 @@ import torch
 from dataloaders.pieces import pieces
 from dataloaders.review_stream import batches_of
 from dataloaders.text_dataloader import load_run_tokenizer
-from inference.run import Run
+from inference.run import Run, answering
 from utils.answers import answers
 from utils.config.predict import NO_GRADIENTS
 from utils.errors import UserError
-from utils.precision import choose_device, dtype_at_inference
+from utils.precision import choose_device
 from utils.prediction import predict
 from utils.sheets import Piece, Weighed
 from utils.tally import Tally
@@ -32,12 +32,7 @@ class ReviewPredictor:
         self.tokenizer, self.task = load_run_tokenizer(run.folder), build_task(run.config, run.labels)
         self.device = choose_device(device)
         self.onnx = onnx
-        if onnx:
-            from inference.onnx import OnnxNetwork  # half a second to import, and seldom asked for
-
-            self.network, self.dtype = OnnxNetwork(run.folder), None
-        else:
-            self.network, self.dtype = run.network.to(self.device), dtype_at_inference(run.config.train, self.device)
+        self.network, self.dtype = answering(run, self.device, onnx, lambda: run.network)
 
     def predict(self, reviews: str | list[str], batch_size: int = 32) -> list:
         """The aspects that a review mentions, or a list of these for several: name, sentiment and probabilities."""

@@ -52,11 +52,11 @@ class PromptLearner(nn.Module):
         if torch.is_grad_enabled() and self.context.requires_grad or torch.is_inference_mode_enabled():
             return self.encode(tower)
         parts = [*self.parameters(), *self.buffers(), *tower.parameters(), *tower.buffers()]
-        state = [*((part._version, part.data_ptr()) for part in parts), *_precision(self.context.device.type)]
-        # Held, not only known by their places: a place is given to another tensor once its own is gone.
-        if self.kept is None or len(parts) != len(self.kept[0]) or state != self.kept[1] or any(
-                new is not old for new, old in zip(parts, self.kept[0])):
+        state = [(id(part), part.data_ptr(), part._version) for part in parts]
+        state += _precision(self.context.device.type)
+        if self.kept is None or self.kept[1] != state:
             with torch.no_grad():
+                # The parts are held, for an id and a place are given to others once a tensor is gone.
                 self.kept = parts, state, self.encode(tower)
         return self.kept[2]
 

@@ -57,10 +57,13 @@ class VideoRecogniser(nn.Module):
 
     def features(self, face: Tensor, context: Tensor | None) -> Tensor:
         """(B, T, 3, H, W) twice -> (B, D), of unit length."""
-        video = in_chunks(self.video, [face] if context is None else [face, context], self.chunk_size)
+        video = self._encode(self.video, face, context)
         if self.mirror and not self.training:
-            video = F.normalize(video + self.video(*map(_mirror, (face, context))), dim=-1)
+            video = F.normalize(video + self._encode(self.video, _mirror(face), _mirror(context)), dim=-1)
         return video
+
+    def _encode(self, encoder: VideoEncoder, face: Tensor, context: Tensor | None) -> Tensor:
+        return in_chunks(encoder, [face] if context is None else [face, context], self.chunk_size)
 
     def class_features(self) -> dict[str, Tensor]:
         """The text features of the classes, (C, D) each: from the learned and from the hand-crafted prompts."""
@@ -75,7 +78,7 @@ class VideoRecogniser(nn.Module):
         """The momentum side's features: (C, D) of texts, or (B, D) of videos."""
         if self.keys == "text":
             return self.key_side(self.text_tower)
-        return self.key_side(batch.face, batch.context) if self.keys == "video" else None
+        return self._encode(self.key_side, batch.face, batch.context) if self.keys == "video" else None
 
     def meet_keys(self) -> None:
         """The momentum side becomes what it follows."""

@@ -15,6 +15,7 @@ import tyro
 
 from utils.config import (
     CONFIGS,
+    BenchSettings,
     ClipDataConfig,
     ClipModelConfig,
     ClipPredictSettings,
@@ -36,7 +37,7 @@ SHARED = {"Data: all tasks": DataConfig, "Loop: all tasks": TrainConfig,
           "Clips: data": ClipDataConfig, "Clips: model": ClipModelConfig}
 COMMANDS = {"predict, clips": ClipPredictSettings, "predict, reviews": ReviewPredictSettings, "faces": FacesSettings,
             "serve": ServeSettings, "export": ExportSettings, "predict and serve: windows": WindowSettings,
-            "faces, predict and serve: faces": FaceSettings}
+            "faces, predict and serve: faces": FaceSettings, "bench": BenchSettings}
 TITLES = {"video": "Video", "text": "Text", "simclr": "SimCLR"}
 NAMES = {"loss": "objective", "train": "training"}  # of a Config's sections; others are called as they are
 

@@ -152,7 +152,7 @@ KNOWN = {
     "serve": READING | in_file("utils/config/serve.py"),
     "export": in_file("utils/config/export.py"),
     "ablate": in_file("commands/ablate.py"),
-    "bench": in_file("commands/bench.py"),
+    "bench": in_file("utils/config/bench.py"),
 } | {f"scripts.{path.stem}": TRAIN | in_file(f"scripts/{path.name}") for path in (ROOT / "scripts").glob("*.py")}
 COMMAND = re.compile(r"python main\.py (\S+)|bash (train)\.sh|python -m (\S+)")
 

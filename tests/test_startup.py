@@ -51,7 +51,8 @@ def reviews(tmp_path_factory) -> Path:
     ("eval {clips} --probe forest", 2), ("eval {clips} --seed 9", 2), ("predict nowhere a.mp4", 2),
     ("predict {clips} --help", 0), ("predict {reviews} --help", 0), ("predict {clips} a.mp4 --vidoe", 2),
     ("serve --port 0", 2), ("serve {clips} nowhere", 2), ("serve {clips} --port -1", 2), ("export nowhere", 2),
-    ("export {clips} --format onnx --push-to-hub a/b", 2), ("ablate losses --jobs 0", 2)])
+    ("export {clips} --format onnx --push-to-hub a/b", 2), ("ablate losses --jobs 0", 2),
+    ("bench nosuch", 2), ("bench step --help", 0), ("bench step --rounds 0", 2)])
 def test_help_and_mistakes_wait_for_no_library(clips, reviews, words, status):
     assert not imported(words.format(clips=clips, reviews=reviews).split(), status) & SLOW
 
@@ -80,7 +81,7 @@ signal.raise_signal(signal.SIGINT)
 
 @pytest.mark.parametrize("library, words", [("torch", "train demo")] + [("numpy", words) for words in (
     "train demo", "check demo", "faces demo", "eval {clips}", "predict {clips} a.mp4", "predict {reviews} x",
-    "serve {clips}", "export {clips}", "ablate losses")])
+    "serve {clips}", "export {clips}", "ablate losses", "bench losses")])
 def test_ctrl_c_while_libraries_are_imported_is_one_word(clips, reviews, tmp_path, library, words):
     (tmp_path / f"{library}.py").write_text(LIBRARY)  # in place of the real one
     ended = run(words.format(clips=clips, reviews=reviews).split(), PYTHONPATH=str(tmp_path))

@@ -1,6 +1,7 @@
 """A training step tells the device what to do, and does not wait for it; nor does the watch, where it does not look."""
 
 import pytest
+import torch
 
 from commands.build import build_trainer
 from tests import small_reviews, small_simclr
@@ -10,15 +11,29 @@ from trainer import Trainer
 CLIPS = "--clip-model micro_bn --ema 0.9 --moco-k 16 --dc-rows 8 --ldl-warmup 0 --mixup-alpha 0.4 "
 
 
+@pytest.mark.parametrize("wait", [
+    lambda values: values[0].item(), lambda values: values[values > 0], lambda values: bool(values[0] > 0),
+    lambda values: values.nonzero(), lambda values: values.new_zeros(3).index_put((values > 0,), values[0]),
+    lambda values: values.equal(values), lambda values: values.masked_select(values > 0),
+    lambda values: torch.bincount(values.long().abs()), lambda values: torch.unique(values),
+    lambda values: values.repeat_interleave(values.long().abs())])
+def test_what_waits_is_found(wait):
+    values = torch.tensor([1.0, -2.0, 3.0])
+    with Waiting() as waiting:
+        values.where(values > 0, 0).sum() + values[torch.tensor([0, 2])].mean()
+        assert waiting.places == []
+        wait(values)
+    assert waiting.places
+
+
 def waits(trainer: Trainer) -> list[str]:
     """In a step behind the first ones of an epoch, of which the watch looks at each."""
-    waiting = Waiting()
     trainer.model.train()
     trainer.objective.train()
     first, second = list(trainer.loaders["train"].epoch(0))[:2]
     trainer.step([first])
     trainer.batch = trainer.steps = 10
-    with waiting:
+    with Waiting() as waiting:
         trainer.step([second])
     assert not trainer.health.failed and trainer.health.watches
     return waiting.places
@@ -39,6 +54,21 @@ def test_of_views(simclr_recipe, tmp_path, flags):
 def test_of_reviews(tmp_path, loss):
     trainer = build_trainer(small_reviews.configure(tmp_path, f"--loss-type {loss} --token-dropout 0.2"), tmp_path)
     assert waits(trainer) == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("flags", ["", "--use-amp --amp-dtype fp16"])
+def test_by_torchs_own_look_on_a_gpu(configure, tmp_path, flags):
+    trainer = build_trainer(configure(f"{CLIPS} --device cuda {flags}"), tmp_path)
+    trainer.model.train()
+    first, second = (batch.pin_memory() for batch in list(trainer.loaders["train"].epoch(0))[:2])
+    trainer.step([first])
+    trainer.batch = trainer.steps = 10
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.step([second])
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_a_step_that_waits_is_found(configure, tmp_path, monkeypatch):

@@ -10,7 +10,10 @@ WAITS = {"aten._local_scalar_dense", "aten.nonzero", "aten.masked_select", "aten
 
 
 class Waiting(TorchDispatchMode):
-    """While entered, `places` gathers the operations on tensors for which the host would have to wait."""
+    """While entered, `places` gathers the operations on tensors for which the host would have to wait.
+
+    Not found are `.cpu()`, `.tolist()` and `.numpy()`, which on a CPU are no operations.
+    """
 
     def __init__(self):
         super().__init__()

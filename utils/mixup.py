@@ -16,7 +16,7 @@ def mixup(batch: Batch, alpha: float, stream: np.random.Generator) -> Batch:
     if alpha == 0 or len(batch) < 2:
         return batch
     lam = float(stream.beta(alpha, alpha))
-    partner = torch.from_numpy(stream.permutation(len(batch))).to(batch.targets.device)  # (B,)
+    partner = torch.from_numpy(stream.permutation(len(batch))).to(batch.targets.device, non_blocking=True)  # (B,)
 
     def blend(frames):
         return None if frames is None else frames.float().lerp(frames[partner].float(), 1 - lam)

@@ -26,7 +26,7 @@ class Skips:
         """The optimiser's step, unless the gradient's norm is not finite; whether it is."""
         finite = norm.isfinite()
         counts = ~finite & (self.scaler.scale(torch.ones_like(norm)) <= 1)
-        before = torch.zeros_like(norm) if self.in_a_row is None else self.in_a_row
+        before = torch.zeros_like(norm) if self.in_a_row is None else self.in_a_row.to(norm.device)  # of a checkpoint
         self.in_a_row = torch.where(counts, before + 1, 0)
         self.ids.append(ids)
         if getattr(self.optimizer, "_step_supports_amp_scaling", False):

@@ -90,7 +90,7 @@ def make_views(frames: Tensor, draws: Draws, size: int) -> Tensor:
     Crop, flip and resize are one bilinear sampling, without a filter before it; then come colours and blur.
     """
     # To float32 before they are moved: not every device has float64.
-    crops, colours, greys, sigma = (torch.from_numpy(array).float().to(frames.device)
+    crops, colours, greys, sigma = (torch.from_numpy(array).float().to(frames.device, non_blocking=True)
                                     for array in (_crops(draws), *_colours(draws), draws.sigma))
     views = frames.new_empty(*frames.shape[:3], size, size)
     held = CACHED if frames.device.type == "cpu" else HELD
@@ -100,7 +100,7 @@ def make_views(frames: Tensor, draws: Draws, size: int) -> Tensor:
             part = slice(start, start + rows)
             view = _recolour(_cut(frames[part], crops[part], size), colours[part], greys[part])
             # Found without asking the device, which would have to be waited for.
-            blurred = torch.from_numpy(np.flatnonzero(draws.sigma[part])).to(frames.device)
+            blurred = torch.from_numpy(np.flatnonzero(draws.sigma[part])).to(frames.device, non_blocking=True)
             if len(blurred):
                 view[blurred] = _blur(view[blurred], sigma[part][blurred])
             views[part] = view.round_()

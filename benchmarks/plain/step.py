@@ -8,8 +8,20 @@ from torch.nn import functional as F
 
 from models.prompts import mean_per_class
 from models.recogniser import VideoRecogniser, compare
+from models.text_tower import TextTower
 from utils.objective import Objective
 from utils.structures import Batch, Output
+
+
+class AllPositions(nn.Module):
+    """The text tower over the whole context, whatever the prompts' length."""
+
+    def __init__(self, tower: TextTower):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, prompts: Tensor, end: Tensor, length: int) -> Tensor:
+        return self.tower(prompts, end, prompts.shape[1])
 
 
 class PlainRecogniser(nn.Module):
@@ -27,13 +39,14 @@ class PlainRecogniser(nn.Module):
     def __init__(self, recogniser: VideoRecogniser, texts: list[list[str]], momentum: float):
         super().__init__()
         self.tower, self.prompts, self.video = recogniser.text_tower, recogniser.prompts, recogniser.video
+        self.whole = AllPositions(self.tower)
         self.temperature, self.momentum, self.per_class = recogniser.temperature, momentum, len(texts[0])
         self.tokens = self.tower.tokenize([text for group in texts for text in group])
         self.key_side = copy.deepcopy(self.video).requires_grad_(False)
 
     def forward(self, batch: Batch) -> Output:
         video = self._see(self.video, batch)  # (B, D)
-        text = self._learned()  # (C, D)
+        text = self.prompts(self.whole)  # (C, D)
         with torch.no_grad():
             fixed, key = self._fixed(), self._see(self.key_side, batch)
         return Output(logits=compare(video, text, self.temperature), embedding=video, text_features=text,
@@ -48,18 +61,9 @@ class PlainRecogniser(nn.Module):
             streams.append(x.unflatten(0, frames.shape[:2]))  # (B, T, D)
         return F.normalize(side.temporal(side.fusion(*streams)).float(), dim=-1)
 
-    def _whole(self, embeddings: Tensor, end: Tensor) -> Tensor:
-        return self.tower(embeddings, end, embeddings.shape[1])
-
-    def _learned(self) -> Tensor:
-        return self.prompts(self._whole_tower)
-
-    def _whole_tower(self, prompts: Tensor, end: Tensor, length: int) -> Tensor:
-        return self._whole(prompts, end)
-
     def _fixed(self) -> Tensor:
-        features = self._whole(self.tower.embed(self.tokens), self.tokens.argmax(dim=-1))
-        return mean_per_class(features, self.per_class)
+        end = self.tokens.argmax(dim=-1)
+        return mean_per_class(self.whole(self.tower.embed(self.tokens), end, self.tokens.shape[1]), self.per_class)
 
     @torch.no_grad()
     def follow(self) -> None:

@@ -1,6 +1,5 @@
 """Face detectors: a picture in, faces out."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from dataloaders.boxes import Box
 from dataloaders.crops import resize
 from utils.config import FaceSettings
 from utils.errors import UserError, first_line
+from utils.provenance.hashes import sha256
 
 DETECTED_SIDE = 640  # pixels of a picture's longer side; YuNet finds faces of 10 to 300 pixels
 YUNET = ("opencv/face_detection_yunet", "face_detection_yunet_2023mar.onnx")
@@ -78,7 +78,7 @@ def _fetched() -> Path:
         raise UserError(f"the face detector's file {YUNET[1]} cannot be fetched ({first_line(error)[:80]}); download "
                         f"it elsewhere from huggingface.co/{YUNET[0]} and give it by --detector-model FILE; `predict` "
                         "also does without faces, by --faces none") from None
-    if hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_SHA256:
+    if sha256(path) != YUNET_SHA256:
         raise UserError(f"{path}: is not the file it should be (SHA-256); delete it, and it is fetched again")
     return path
 

@@ -51,7 +51,7 @@ CODE = [
     Fault("blue for red", "a pretrained tower sees other colours", "context-not-as-read",
           line=(readers.read_image, "cv2.IMREAD_COLOR_RGB", "cv2.IMREAD_COLOR")),
     Fault("boxes are read and not used", "every face is a centre crop", "face-not-as-read",
-          line=(video.VideoDataset._face, "if self.faces else None", "if not self.faces else None")),
+          line=(video.VideoDataset.face_pictures, "if self.faces else None", "if not self.faces else None")),
     Fault("the centre of the box is its corner", "faces are half outside the crop", "face-not-as-read",
           line=(crops.face_region, "(x1 + x2) / 2, (y1 + y2) / 2", "x1, y1")),
     Fault("a batch's labels run the other way", "accuracy at chance in training too", "mislabelled-batch",

@@ -1,5 +1,6 @@
 """Every setting of a run, in one typed, frozen Config. utils/recipe.py makes it from YAML and flags."""
 
+from utils.config.bench import BenchSettings
 from utils.config.checks import flag
 from utils.config.clips import ClipDataConfig, ClipModelConfig
 from utils.config.common import FREE_TO_CHANGE, Config, DataConfig, TrainConfig
@@ -13,8 +14,8 @@ from utils.config.video import VideoConfig, VideoDataConfig, VideoLossConfig, Vi
 
 __all__ = [
     "CONFIGS", "FREE_TO_CHANGE", "ClipDataConfig", "ClipModelConfig", "Config", "DataConfig", "TrainConfig", "flag",
-    "ClipPredictSettings", "ExportSettings", "FaceSettings", "FacesSettings", "ReviewPredictSettings", "ServeSettings",
-    "WindowSettings",
+    "BenchSettings", "ClipPredictSettings", "ExportSettings", "FaceSettings", "FacesSettings", "ReviewPredictSettings",
+    "ServeSettings", "WindowSettings",
     "SimclrConfig", "SimclrDataConfig", "SimclrLossConfig", "SimclrModelConfig", "SimclrTrainConfig",
     "TextConfig", "TextDataConfig", "TextLossConfig", "TextModelConfig", "TextTrainConfig",
     "VideoConfig", "VideoDataConfig", "VideoLossConfig", "VideoModelConfig", "VideoTrainConfig",

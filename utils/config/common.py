@@ -11,7 +11,7 @@ from utils.config.checks import at_least, not_negative, require
 
 # These may differ between a run and its continuation; anything else would make it another run.
 FREE_TO_CHANGE = {"recipe", "resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir",
-                  "epochs", "score_test", "force"}
+                  "epochs", "score_test", "force", "compile"}
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,25 @@ LARGE = 100 * 2**20  # bytes; of a larger file the size, the head and the tail a
 END = 8 * 2**20  # bytes of head and of tail
 
 
+def sha256(path: Path) -> str:
+    """Of all that a file holds, however large.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def file_hash(path: Path) -> str:
     """sha256 of what a file holds; `size-` and a sha256 where it is large.
 
     Raises:
         OSError: it cannot be read.
     """
+    if (size := path.stat().st_size) <= LARGE:
+        return sha256(path)
     with path.open("rb") as file:
-        size = path.stat().st_size
-        if size <= LARGE:
-            return hashlib.file_digest(file, "sha256").hexdigest()
         found = hashlib.sha256(file.read(END))
         file.seek(-END, 2)
         found.update(file.read())

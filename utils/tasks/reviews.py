@@ -42,9 +42,9 @@ class Reviews:
         """Hide some tokens, as if they were padding; never the first, which some networks read alone."""
         if not self.token_dropout:
             return batch
-        kept = torch.from_numpy(stream.random(batch.mask.shape) >= self.token_dropout).to(batch.mask.device)
+        kept = torch.from_numpy(stream.random(batch.mask.shape) >= self.token_dropout)
         kept[:, 0] = True
-        return replace(batch, mask=batch.mask * kept)
+        return replace(batch, mask=batch.mask * kept.to(batch.mask.device, non_blocking=True))
 
     def accuracy(self, output: Output, batch: Batch) -> Tensor:
         """Over the cells that the classification loss sees."""

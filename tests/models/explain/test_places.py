@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import LayerNorm
 from torch import nn
 from torch.nn import functional as F
 
@@ -80,6 +81,19 @@ def test_one_scale_for_all_pictures_and_pixels_between_places():
 @pytest.mark.parametrize("score", [lambda x: -x.square().sum(), lambda x: torch.zeros(1, requires_grad=True).sum()])
 def test_where_nothing_speaks_for_it_there_is_no_heat(score):
     assert torch.equal(of(torch.rand(3, 2, 4, 4), score, size=8), torch.zeros(3, 8, 8))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_as_many_pictures_as_tokens(first):
+    """open_clip's tokens lie before the pictures, those of others behind them."""
+    norm = LayerNorm(2) if first else nn.LayerNorm(2)
+    tokens = torch.tensor([1.0, -1.0]).expand(4, 4, 2)  # (L, N, C), or (N, L, C)
+
+    def score() -> torch.Tensor:
+        given = norm(tokens)
+        return (given[:, 1] if first else given[1])[2, 0]  # token 2 of picture 1
+
+    assert heat(score, norm, 4, 2).tolist() == [[[0, 0], [0, 0]], [[0, 0], [1, 0]], [[0, 0]] * 2, [[0, 0]] * 2]
 
 
 def test_heat_can_be_had_where_no_gradient_is_taken_otherwise():

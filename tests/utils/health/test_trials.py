@@ -278,7 +278,7 @@ LINES = {
     "prompt-contexts": [("video --contexts-init photo", models.prompts._initial_context, "if not init:", "if True:")],
     "start": [("video", VideoEncoder.forward, "[face, context]", "[context, face]")],
     "keys": [("video", VideoRecogniser._keys, "self.key_side(self.text", "self.prompts(self.text"),
-             ("video --moco-keys video", VideoRecogniser._keys, "self.key_side(batch", "self.video(batch"),
+             ("video --moco-keys video", VideoRecogniser._keys, "_encode(self.key_side", "_encode(self.video"),
              ("simclr --ssl moco", SimCLR._keys, "= self.key_side", "= self.video, self.head")],
     "mirror": [("video --mirror", VideoRecogniser.features, "self.mirror and not self.training", "self.mirror")],
     "part-without-gradient": [
