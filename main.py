@@ -18,7 +18,7 @@ import os
 import sys
 from pkgutil import resolve_name
 
-from utils.errors import UserError
+from utils.errors import Elsewhere, UserError
 
 # Where each is; imported when it is asked for. What takes seconds, such as torch, is imported once its flags are read.
 COMMANDS = {
@@ -43,9 +43,12 @@ def main(words: list[str]) -> int:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
         return 0 if asks else 2
     try:
+        if words[0] != "train" and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            raise UserError(f"{words[0]} is done by one process; start several, with torchrun, for train")
         return resolve_name(COMMANDS[words[0]])(words[1], words[2:]) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if not isinstance(error, Elsewhere):
+            print(f"error: {error}", file=sys.stderr)
         return 2
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):  # raised in the middle of whatever was being done

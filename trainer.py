@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
@@ -14,6 +16,7 @@ from tqdm import tqdm
 from utils import checkpoint
 from utils.averaging import frozen_copy, move_towards
 from utils.config import Config
+from utils.distributed import averaged_after, exchanged, first, rank, spread, whole
 from utils.errors import UserError
 from utils.health import WATCHES, Health, Watch, Watched
 from utils.interrupt import Interrupt, Interrupted
@@ -49,6 +52,7 @@ class Trainer:
         self.model, self.objective, self.loaders = model.to(self.device), objective.to(self.device), loaders
         self.optimizer = build_optimizer(self.settings, model.parameter_groups())
         self.averaged = frozen_copy(self.model) if self.settings.ema else None
+        self.network = self.model
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.scaled)
         self.skips = Skips(self.optimizer, self.scaler)
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
@@ -67,8 +71,8 @@ class Trainer:
         SystemExit(128 + signal).
         """
         table = EpochTable()
-        board = SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch + 1)
-        with self.interrupt, board:
+        self.network = spread(self.model, self.device)  # only now: audits try the model in one process
+        with self.interrupt, self._board() as board:
             log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
             try:
                 while not self.finished:
@@ -78,16 +82,22 @@ class Trainer:
                             return self.save()
                         if self.settings.save_every and self.steps % self.settings.save_every == 0:
                             self.save()
-                        self.interrupt.check()
                     row = self._close_epoch(time.monotonic() - started)
-                    for name, value in row.items():
-                        board.add_scalar(name, value, row["epoch"])
-                    table.show(row)
+                    if board:
+                        for name, value in row.items():
+                            board.add_scalar(name, value, row["epoch"])
+                        table.show(row)
+                    self.interrupt.agree(exchanged(self.interrupt.signal))
                     self.interrupt.check()
             except Interrupted:
                 self.save()
                 log.info("stopped in epoch %d, after step %d; --resume auto goes on", self.epoch + 1, self.steps)
                 raise SystemExit(128 + self.interrupt.signal) from None
+
+    def _board(self) -> SummaryWriter | nullcontext:
+        """TensorBoard, of the first process."""
+        board = SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch + 1) if rank() == 0 else None
+        return board or nullcontext()
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""
@@ -95,9 +105,10 @@ class Trainer:
         self.objective.train()
         loader = self.loaders["train"]
         bar = tqdm(total=len(loader), initial=self.batch, desc=f"epoch {self.epoch + 1}/{self.settings.epochs}",
-                   leave=False, dynamic_ncols=True)
+                   leave=False, dynamic_ncols=True, disable=rank() > 0)
+        loaded = whole(loader.epoch(self.epoch, start=self.batch), self.interrupt)
         with bar:
-            for batches in _in_groups(loader.epoch(self.epoch, start=self.batch), self.settings.accumulate):
+            for batches in _in_groups(loaded, self.settings.accumulate):
                 for batch in batches:
                     self.tally.add(batch)
                     self.health.loaded(batch)
@@ -110,18 +121,19 @@ class Trainer:
 
     def step(self, batches: list[Batch]) -> None:
         """One optimiser step over one batch, or over several that are accumulated."""
-        stream = seed_torch(self.settings.seed, STEP, self.steps)
+        stream = self._seed()
         epoch = self.epoch + self.batch / len(self.loaders["train"])
         samples = sum(map(len, batches))
         self._set_learning_rates(epoch)
         self.health.before(self.batch // self.settings.accumulate, self.steps)
         for loaded in batches:
             batch = self.task.prepare(loaded.to(self.device), stream)
-            with torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None):
-                output = self.model(batch)
-            report = self.objective(output, batch, epoch)
-            self.health.forward(loaded, batch, output, report, epoch)
-            self.scaler.scale(report.total * (len(batch) / samples)).backward()
+            with averaged_after(self.network, loaded is batches[-1]):
+                with self._autocast():
+                    output = self.network(batch)
+                report = self.objective(output, batch, epoch)
+                self.health.forward(loaded, batch, output, report, epoch)
+                self.scaler.scale(report.total * (len(batch) / samples)).backward()
             self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
@@ -140,6 +152,16 @@ class Trainer:
         self.health.after()
         if self.steps % EVERY == 0:
             self.skips.check(self.steps)
+
+    def _seed(self) -> np.random.Generator:
+        """The step's stream, the same in all processes; their dropout is not, for their rows are others."""
+        stream = seed_torch(self.settings.seed, STEP, self.steps)
+        if number := rank():
+            seed_torch(self.settings.seed, STEP, self.steps, number)
+        return stream
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self.precision.dtype, enabled=self.precision.dtype is not None)
 
     def _trainable(self) -> list[nn.Parameter]:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
@@ -167,8 +189,8 @@ class Trainer:
                 "epoch": self.epoch}
         if _rank(best) > _rank(self.best):
             self.best = best
-            checkpoint.save({"model": self.evaluated.state_dict(), **self.best}, self.folder / "best.pt")
-        write_history(self.history, self.run_dir / "history.csv")
+            first(lambda: checkpoint.save({"model": self.evaluated.state_dict(), **best}, self.folder / "best.pt"))
+        first(lambda: write_history(self.history, self.run_dir / "history.csv"))
         self.save()
         self.health.stop_on_errors(findings)
         return row
@@ -182,17 +204,12 @@ class Trainer:
     def evaluate(self, split: str) -> tuple[Predictions, Tally]:
         """Predictions of the evaluated weights (the averaged ones, where they are kept) on a split."""
         tally, loader = self._tally(split), self.loaders[split]
-        bar = tqdm(loader.epoch(0), total=len(loader), desc=split, leave=False, dynamic_ncols=True)
-        batches = self._until_interrupted(bar)
-        predictions = predict(self.evaluated, batches, self.device, tally, self.precision.dtype)
+        bar = tqdm(whole(loader.epoch(0), self.interrupt), total=len(loader), desc=split, leave=False,
+                   dynamic_ncols=True, disable=rank() > 0)
+        predictions = predict(self.evaluated, bar, self.device, tally, self.precision.dtype)
         self._say(tally)
         self.health.evaluated(split, predictions)
         return predictions, tally
-
-    def _until_interrupted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            self.interrupt.check()
-            yield batch
 
     @property
     def evaluated(self) -> nn.Module:
@@ -224,7 +241,7 @@ class Trainer:
         return Tally(split, loader.size, self.config.data.max_bad_clips, loader.unit)
 
     def save(self) -> None:
-        checkpoint.save(self.state_dict(), self.folder / "last.pt")
+        first(lambda: checkpoint.save(self.state_dict(), self.folder / "last.pt"))
 
     def load_best(self) -> None:
         """Take the weights with the best validation score."""

@@ -14,6 +14,7 @@ from dataloaders.features import read_features, write_features
 from dataloaders.fingerprints import data_files
 from dataloaders.loader import Loader
 from trainer import Trainer
+from utils.distributed import first
 from utils.errors import UserError
 from utils.provenance.hashes import file_hash
 
@@ -34,12 +35,15 @@ def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
     cached = {}
     for split in ("train", "val"):
         loader = trainer.loaders[split]
-        if (found := read_features(loader, folder, split)) is None:
-            _make(trainer, loader, folder, split)
-            found = read_features(loader, folder, split)
-        cached[split] = found or loader
+        first(lambda: _make_missing(trainer, loader, folder, split))
+        cached[split] = read_features(loader, folder, split) or loader
     log.info("features of the frozen image tower: %s", folder)
     return trainer.loaders | cached
+
+
+def _make_missing(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
+    if read_features(loader, folder, split) is None:
+        _make(trainer, loader, folder, split)
 
 
 def _make(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:

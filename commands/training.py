@@ -8,10 +8,13 @@ from commands.examine import examine, stop_on_errors
 from commands.features import with_features
 from commands.made_of import made_of
 from commands.probe import probe, probe_table
+from dataloaders import build_loaders
 from models import save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
+from utils.distributed import first, processes, world_size
 from utils.findings import tell
+from utils.prediction import Predictions
 from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
 from utils.report import write_report
@@ -22,28 +25,42 @@ log = logging.getLogger("camxuc")
 
 
 def run_training(config: Config, recipe: str) -> None:
-    """Train, choose on validation, score test once, write the report."""
-    run_dir = open_run(config)
-    with RunLog(run_dir):
-        state = run_to_resume(config, run_dir)
-        save_config(config, run_dir / "config.yaml")
-        trainer = build_trainer(config, run_dir)
-        if state:
-            trainer.load_state_dict(state)
-            log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
-        if trainer.finished and (run_dir / "metrics.json").is_file():
-            log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
-            return
-        tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed=bool(state)), str(run_dir))
-        if not state:
-            findings = examine(trainer)
-            write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
-            tell(findings, "check")
-            stop_on_errors(findings, config)
-        if getattr(config.data, "cache_features", False):
-            trainer.loaders = with_features(trainer, run_dir)
-        trainer.fit()
-        finish(trainer, run_dir)
+    """Train, choose on validation, score test once, write the report; in one process, or in several beside it."""
+    with processes(config.train.device):
+        run_dir = first(lambda: open_run(config))
+        with RunLog(run_dir):
+            state = run_to_resume(config, run_dir)
+            trainer = _trainer(config, run_dir)
+            if state:
+                trainer.load_state_dict(state)
+                log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
+            if trainer.finished and (run_dir / "metrics.json").is_file():
+                log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
+                return
+            first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
+            if getattr(config.data, "cache_features", False):
+                trainer.loaders = with_features(trainer, run_dir)
+            trainer.fit()
+            finish(trainer, run_dir)
+
+
+def _trainer(config: Config, run_dir: Path) -> Trainer:
+    """As built in the first process, which may have to write the data first, and then in the others."""
+    first(lambda: save_config(config, run_dir / "config.yaml"))
+    if world_size() > 1:
+        first(lambda: build_loaders(config, run_dir) and None)
+    return build_trainer(config, run_dir)
+
+
+def _begin(trainer: Trainer, run_dir: Path, recipe: str, resumed: bool) -> None:
+    """Write what the training is made of, and before its first step what the audit finds."""
+    config = trainer.config
+    tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed), str(run_dir))
+    if not resumed:
+        findings = examine(trainer)
+        write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
+        tell(findings, "check")
+        stop_on_errors(findings, config)
 
 
 def finish(trainer: Trainer, run_dir: Path) -> None:
@@ -53,9 +70,14 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
     predictions = {split: result[0] for split, result in results.items()}
-    weights = save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
+    weights = first(lambda: save_run_model(trainer.evaluated, trainer.task.labels, run_dir))
     trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by], predictions, weights)
-    last = list(results)[-1]
+    first(lambda: _write(trainer, run_dir, metrics, predictions))
+
+
+def _write(trainer: Trainer, run_dir: Path, metrics: dict[str, dict], predictions: dict[str, Predictions]) -> None:
+    """Scores, predictions and report."""
+    last = list(metrics)[-1]
     if isinstance(trainer.config, SimclrConfig):
         rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
         metrics[last]["probes"] = {"linear": rows}

@@ -19,6 +19,7 @@ from dataloaders.packed import Pack
 from dataloaders.subset import labelled_subset
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from utils.config import ClipDataConfig, SimclrConfig, VideoConfig, flag
+from utils.distributed import local_world_size
 from utils.errors import UserError
 from utils.structures import Labels
 
@@ -85,7 +86,7 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
     for boxes in (faces, bodies):
         if boxes and (warning := boxes.warn_if_few_match(everything)):
             log.warning(warning)
-    workers = min(data.num_workers, os.cpu_count() or 1)
+    workers = min(data.num_workers, max((os.cpu_count() or 1) // local_world_size(), 1))
     loaders = {}
     for split, clips in splits.clips.items():
         kind = training if split == "train" else None

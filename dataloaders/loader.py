@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from dataloaders.order import Draw, Order
+from utils.distributed import share
 from utils.errors import UserError, first_line
 from utils.structures import Batch
 
@@ -84,12 +85,12 @@ class Loader:
                 if name in ids and (example := self.dataset.example(index)) is not None}
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from number `start` on.
+        """The epoch's batches from number `start` on; of several processes each gets its own rows of them.
 
         Raises:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
-        self._plan[:] = self.order.batches(epoch)[start:]
+        self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
         try:
             yield from self._loader
         except RuntimeError as error:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.distributed import joined
 from utils.structures import Batch, Labels, Output
 
 
@@ -68,7 +69,9 @@ class ReviewReader(nn.Module):
         ) if contrasts else None
 
     def forward(self, batch: Batch) -> Output:
-        return self._decide(self.encode(batch), batch.mask)
+        output = self._decide(self.encode(batch), batch.mask)
+        # Behind the heads: their dropout is drawn by each process for its own rows.
+        return output.map_tensors(lambda rows: joined(rows, batch.shares))
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states, (B, L, D)."""

@@ -10,6 +10,7 @@ from models.prompts import PromptLearner, mean_per_class
 from models.text_tower import TextTower
 from models.video_encoder import VideoEncoder
 from utils.averaging import frozen_copy, move_towards
+from utils.distributed import joined
 from utils.structures import Batch, Output
 
 
@@ -45,7 +46,7 @@ class VideoRecogniser(nn.Module):
         self.key_side = frozen_copy(self.key_side) if self.key_side is not None else None
 
     def forward(self, batch: Batch) -> Output:
-        video = self.features(batch.face, batch.context)  # (B, D)
+        video = joined(self.features(batch.face, batch.context), batch.shares)  # (B, D)
         text = self.prompts(self.text_tower)  # (C, D)
         return Output(
             logits=compare(video, text, self.temperature),  # (B, C)
@@ -78,7 +79,9 @@ class VideoRecogniser(nn.Module):
         """The momentum side's features: (C, D) of texts, or (B, D) of videos."""
         if self.keys == "text":
             return self.key_side(self.text_tower)
-        return self._encode(self.key_side, batch.face, batch.context) if self.keys == "video" else None
+        if self.keys == "video":
+            return joined(self._encode(self.key_side, batch.face, batch.context), batch.shares)
+        return None
 
     def meet_keys(self) -> None:
         """The momentum side becomes what it follows."""

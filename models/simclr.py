@@ -8,6 +8,7 @@ from models.chunks import in_chunks
 from models.clip import has_quick_gelu
 from models.video_encoder import VideoEncoder
 from utils.averaging import frozen_copy, move_towards
+from utils.distributed import joined
 from utils.structures import Batch, Output
 
 
@@ -48,24 +49,25 @@ class SimCLR(nn.Module):
 
     def forward(self, batch: Batch) -> Output:
         if not self.training:
-            return Output(embedding=self.video(batch.face, batch.context))
+            return Output(embedding=joined(self.video(batch.face, batch.context), batch.shares))
         streams = [stream for stream in (batch.face, batch.context) if stream is not None]
         if self.key_side is not None:
-            queries, keys = ([stream[:, view] for stream in streams] for view in range(2))
-            return Output(projection=self._project(queries), key=self._keys(keys))
-        both = [rearrange(stream, "b v t c h w -> (v b) t c h w") for stream in streams]
-        first, second = self._project(both).chunk(2)  # (B, P) each
+            queries, keys = ([stream[:, view] for stream in streams] for view in (slice(1), slice(1, 2)))
+            return Output(projection=self._project(self.video, self.head, queries, batch), key=self._keys(keys, batch))
+        first, second = self._project(self.video, self.head, streams, batch).chunk(2)  # (B, P) each
         return Output(projection=first, key=second)
 
-    def _project(self, streams: list[Tensor]) -> Tensor:
-        """(N, T, 3, H, W) of each stream -> (N, P)"""
-        # The head sees all features at once: its batch norms, and the loss, then do not know of chunks.
-        return _projected(self.head, in_chunks(self.video, streams, self.chunk_size))
+    def _project(self, video: nn.Module, head: nn.Module, streams: list[Tensor], batch: Batch) -> Tensor:
+        """(B, V, T, 3, H, W) of each stream -> (V * B, P), first all first views"""
+        views = streams[0].shape[1]
+        rows = [rearrange(stream, "b v t c h w -> (v b) t c h w") for stream in streams]
+        features = rearrange(in_chunks(video, rows, self.chunk_size), "(v b) d -> b v d", v=views)
+        # The head sees all features at once: its batch norms, and the loss, then know nothing of chunks and processes.
+        return _projected(head, rearrange(joined(features, batch.shares), "b v d -> (v b) d"))
 
     @torch.no_grad()
-    def _keys(self, streams: list[Tensor]) -> Tensor:
-        video, head = self.key_side
-        return _projected(head, in_chunks(video, streams, self.chunk_size))
+    def _keys(self, streams: list[Tensor], batch: Batch) -> Tensor:
+        return self._project(*self.key_side, streams, batch)
 
     def class_features(self) -> dict[str, Tensor]:
         """There are no classes."""

@@ -329,7 +329,7 @@ def test_the_average_follows_by_its_decay(counting):
 
 @pytest.mark.parametrize("at", ["training", "evaluation"])
 def test_a_signal_saves_what_is_done_and_the_rest_follows(counting, at, caplog):
-    """The second of two epochs is cut short, in its first step or in the second batch that it evaluates."""
+    """The second of two epochs is cut short, before its first step or in the second batch that it evaluates."""
     def make() -> Trainer:
         return counting(Listed([0], [0]), Listed([2], [3]), epochs=2)
 
@@ -350,7 +350,7 @@ def test_a_signal_saves_what_is_done_and_the_rest_follows(counting, at, caplog):
     with pytest.raises(SystemExit) as end, caplog.at_level("INFO", "camxuc"):
         broken.fit()
     assert end.value.code == 128 + signal.SIGTERM
-    assert (broken.epoch, broken.batch, broken.steps) == {"training": (1, 1, 3), "evaluation": (1, 2, 4)}[at]
+    assert (broken.epoch, broken.batch, broken.steps) == {"training": (1, 0, 2), "evaluation": (1, 2, 4)}[at]
     assert f"stopped in epoch 2, after step {broken.steps}; --resume auto goes on" in caplog.text
     resumed = make()
     resumed.load_state_dict(checkpoint.load(broken.folder / "last.pt"))

@@ -8,6 +8,10 @@ class UserError(Exception):
     """
 
 
+class Elsewhere(UserError):
+    """That of another of several processes, which prints it."""
+
+
 def first_line(error: Exception) -> str:
     """What an error says, for a message of one line; its kind where it says nothing."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -28,6 +28,16 @@ class Interrupt:
         self.signal = number
         signal.signal(number, self._former[number])
 
+    def agree(self, signals: list[int | None]) -> None:
+        """Take the wish of all processes that train together for one's own.
+
+        They then end in good order, and by themselves: whoever started them may send more signals meanwhile.
+        """
+        self.signal = min(filter(None, signals), default=None)
+        if self.signal and len(signals) > 1 and threading.current_thread() is threading.main_thread():
+            for number in self._former:
+                signal.signal(number, signal.SIG_IGN)
+
     def check(self) -> None:
         """
         Raises:

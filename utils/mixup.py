@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from utils.distributed import fetched
 from utils.structures import Batch
 
 
@@ -16,15 +17,15 @@ def mixup(batch: Batch, alpha: float, stream: np.random.Generator) -> Batch:
     if alpha == 0 or len(batch) < 2:
         return batch
     lam = float(stream.beta(alpha, alpha))
-    partner = torch.from_numpy(stream.permutation(len(batch))).to(batch.targets.device, non_blocking=True)  # (B,)
+    partner = stream.permutation(len(batch))  # (B,)
 
     def blend(frames):
-        return None if frames is None else frames.float().lerp(frames[partner].float(), 1 - lam)
+        return None if frames is None else frames.float().lerp(fetched(frames, partner, batch.shares).float(), 1 - lam)
 
     return replace(
         batch,
         face=blend(batch.face),
         context=blend(batch.context),
-        other_targets=batch.targets[partner],
+        other_targets=batch.targets[torch.from_numpy(partner).to(batch.targets.device, non_blocking=True)],
         lam=lam,
     )

@@ -8,6 +8,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from utils import checkpoint
 from utils.config import FREE_TO_CHANGE, Config
+from utils.distributed import rank
 from utils.errors import UserError
 
 log = logging.getLogger("camxuc")
@@ -69,10 +70,15 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
 class RunLog:
     """While entered, the log goes to the screen, around the progress bar, and to run_dir/train.log.
 
+    That of all but the first of several processes, which would say the same, goes nowhere.
+
     That of a start that failed before the first checkpoint is written over.
     """
 
     def __init__(self, run_dir: Path):
+        self.silent = rank() > 0
+        if self.silent:
+            return
         mode = "a" if (run_dir / "checkpoints").exists() else "w"
         self.file = logging.FileHandler(run_dir / "train.log", mode, encoding="utf-8")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -83,10 +89,14 @@ class RunLog:
     def __enter__(self) -> None:
         log.setLevel(logging.INFO)
         log.propagate = False
+        if self.silent:
+            log.handlers = [logging.NullHandler()]
+            return
         log.handlers = [self.screen, self.file]
         self.around_bar.__enter__()
 
     def __exit__(self, *exception) -> None:
-        self.around_bar.__exit__(*exception)
         log.handlers, log.propagate = [], True
-        self.file.close()
+        if not self.silent:
+            self.around_bar.__exit__(*exception)
+            self.file.close()

@@ -25,8 +25,17 @@ class Labels:
     counts: list[int] = field(default_factory=list)
 
 
+class Tensors:
+    """A dataclass, some of whose fields are tensors."""
+
+    def map_tensors(self, function):
+        """Itself, with what the function makes of each of its tensors."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})
+
+
 @dataclass
-class Batch:
+class Batch(Tensors):
     """Samples on their way to a network. A task leaves empty what it lacks.
 
     `targets` of clips are class numbers; of reviews (B, A) a sentiment's number, NOT_MENTIONED or
@@ -38,6 +47,8 @@ class Batch:
     `other_targets` and `lam` are mixup's: every label-dependent loss is
     lam * L(targets) + (1 - lam) * L(other_targets).
     `notes` counts what the loader did (which crop each clip got), `bad` lists clips left out and why.
+    Where several processes share a batch, `shares` are the rows of each; `face`, `context`, `tokens` and `mask` hold
+    this one's own, and all else is of the whole batch, B rows.
     """
 
     targets: Tensor  # (B,) or (B, A) int64
@@ -50,29 +61,26 @@ class Batch:
     lam: float = 1.0
     notes: Counter = field(default_factory=Counter)
     bad: list[tuple[str, str]] = field(default_factory=list)
+    shares: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def _map_tensors(self, function) -> "Batch":
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})
-
     def row(self, place: int) -> "Batch":
         """One sample, as a batch."""
-        alone = self._map_tensors(lambda tensor: tensor[place : place + 1])
+        alone = self.map_tensors(lambda tensor: tensor[place : place + 1])
         return replace(alone, ids=self.ids[place : place + 1])
 
     def to(self, device: torch.device) -> "Batch":
-        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.map_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
-        return self._map_tensors(Tensor.pin_memory)
+        return self.map_tensors(Tensor.pin_memory)
 
 
 @dataclass
-class Output:
-    """What a network says about a batch. A task leaves empty what it lacks.
+class Output(Tensors):
+    """What a network says about a batch, of all its rows wherever they lie. A task leaves empty what it lacks.
 
     `key` is the momentum side: one text feature per class (C, D) when MoCo's keys are texts, one
     video feature per clip (B, D) when they are videos.

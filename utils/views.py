@@ -5,7 +5,7 @@ its frames share.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from utils.config import SimclrDataConfig
+from utils.distributed import own_rows
 from utils.structures import Batch
 
 ASPECT = 4 / 3  # of a crop, at most; at least the inverse
@@ -74,14 +75,15 @@ def draw_views(stream: np.random.Generator, count: int, settings: SimclrDataConf
 
 def view_pairs(batch: Batch, settings: SimclrDataConfig, stream: np.random.Generator) -> Batch:
     """The batch with a view of each of its (B, 2) windows, (B, 2, T, 3, S, S) uint8; each stream has its own draws."""
-    views = {name: random_views(frames.flatten(0, 1), settings, settings.image_size, stream).unflatten(0, (-1, 2))
-             for name in ("face", "context") if (frames := getattr(batch, name)) is not None}
-    return replace(batch, **views)
+    size, own = settings.image_size, own_rows(batch)
 
+    def views(frames):
+        draws = draw_views(stream, 2 * len(batch), settings, size)
+        mine = Draws(*(of_all.reshape(-1, 2)[own].ravel() for of_all in astuple(draws)))
+        return make_views(frames.flatten(0, 1), mine, size).unflatten(0, (-1, 2))
 
-def random_views(frames: Tensor, settings: SimclrDataConfig, size: int, stream: np.random.Generator) -> Tensor:
-    """(N, T, 3, H, W) uint8 -> (N, T, 3, size, size) uint8: a view of each row, on the device of the frames."""
-    return make_views(frames, draw_views(stream, len(frames), settings, size), size)
+    return replace(batch, **{name: views(frames) for name in ("face", "context")
+                             if (frames := getattr(batch, name)) is not None})
 
 
 def make_views(frames: Tensor, draws: Draws, size: int) -> Tensor:

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as reference
 from utils import views
 from utils.config.simclr import SimclrDataConfig
 from utils.structures import Batch
-from utils.views import Draws, draw_views, make_views, random_views, view_pairs
+from utils.views import Draws, draw_views, make_views, view_pairs
 
 PLAIN = dict(left=0, top=0, width=1, height=1, flip=False, brightness=1, contrast=1, saturation=1, hue=0, grey=False,
              sigma=0)
@@ -30,6 +30,10 @@ def by_hand(count: int = 1, **drawn) -> Draws:
 
 def noise(*shape: int, seed: int = 0, low: int = 0, high: int = 256) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).integers(low, high, shape, np.uint8))
+
+
+def random_views(frames: torch.Tensor, config: SimclrDataConfig, size: int, stream) -> torch.Tensor:
+    return make_views(frames, draw_views(stream, len(frames), config, size), size)
 
 
 def assert_close(view: torch.Tensor, expected: torch.Tensor) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from utils.distributed import first
 from utils.errors import UserError, first_line
 from utils.findings import Finding, errors, tell
 from utils.health.answers import Answers
@@ -99,7 +100,7 @@ class Health:
             for name, why in self.failed.items()]
         self.failed = {}
         self.found += [{"epoch": epoch, **finding.as_dict()} for finding in findings]
-        write_json(self.found, self.path)
+        first(lambda: write_json(self.found, self.path))
         tell(findings, where)
         return findings
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from .gathering import gathered
 from .numerics import check_pairs, check_positive
 from .supcon import supcon_loss
 
@@ -11,7 +10,6 @@ from .supcon import supcon_loss
 def ntxent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     """SupCon where each sample is a class of its own, with its two views as the members."""
     check_pairs(z1, z2)
-    z1, z2 = gathered(z1), gathered(z2)
     sample = torch.arange(len(z1), device=z1.device).repeat(2)  # (2B,)
     return supcon_loss(torch.cat((z1, z2)), sample, temperature)
 
@@ -20,8 +18,7 @@ class NTXentLoss(nn.Module):
     """NT-Xent (Chen et al., 2020, arXiv 2002.05709, eq. 1).
 
     Mean over the 2B anchors, with 2(B - 1) negatives each. z1, z2 (B, D): two views of the same samples,
-    row for row; value in [0, inf), 0 at B = 1. Where several processes train, B is the batch of all of them, and the
-    value is the same in each; see `gathered` for the gradient.
+    row for row; value in [0, inf), 0 at B = 1.
     Raises ValueError for temperature <= 0 and for shapes that do not match.
     """
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from utils.cells import IGNORE, sentiment_cells, unmentioned_class
 from utils.config import TextConfig
+from utils.distributed import own_rows
 from utils.prediction import Predictions
 from utils.structures import NO_POLARITY, NOT_MENTIONED, Batch, Labels, Output
 from utils.tasks.review_metrics import HEADLINE, baselines, score_cells
@@ -31,6 +32,7 @@ class Reviews:
     def __init__(self, config: TextConfig, labels: Labels):
         self.labels, self.unmentioned = labels, config.loss.unmentioned
         self.threshold, self.token_dropout = config.model.mention_threshold, config.train.token_dropout
+        self.longest = -(-config.data.max_tokens // 8) * 8  # to which a batch is padded at most
         self.fill = unmentioned_class(self.unmentioned, labels.classes)
 
     @property
@@ -42,7 +44,9 @@ class Reviews:
         """Hide some tokens, as if they were padding; never the first, which some networks read alone."""
         if not self.token_dropout:
             return batch
-        kept = torch.from_numpy(stream.random(batch.mask.shape) >= self.token_dropout)
+        # Of the longest that may come, so that a token's draw does not hang on how far a batch is padded.
+        drawn = stream.random((len(batch), self.longest))[own_rows(batch), : batch.mask.shape[1]]
+        kept = torch.from_numpy(drawn >= self.token_dropout)
         kept[:, 0] = True
         return replace(batch, mask=batch.mask * kept.to(batch.mask.device, non_blocking=True))
 

@@ -185,8 +185,8 @@ FAULTS = {
                  ("simclr --ssl moco", models.simclr, "frozen_copy", lambda module: copy.deepcopy(module))],
     "mirror": [("video --mirror", models.recogniser, "_mirror", lambda frames: None if frames is None else
                 frames.flip(-2))],
-    "views": [("simclr", SimCLR, "_project", lambda self, streams: models.simclr._projected(
-        self.head, self.video(*streams)).unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1))],
+    "views": [("simclr", SimCLR, "_project", lambda self, video, head, streams, batch: models.simclr._projected(
+        head, video(*(stream.flatten(0, 1) for stream in streams))))],
     "prepare": [("simclr", utils.tasks.pretraining, "view_pairs", lambda batch, settings, stream: batch.__class__(
         batch.targets, batch.ids, batch.face[:, :1].expand_as(batch.face), batch.context))],
     "mixup": [("video", utils.tasks.clips, "mixup", lambda batch, alpha, stream: batch),
@@ -279,7 +279,7 @@ LINES = {
     "start": [("video", VideoEncoder.forward, "[face, context]", "[context, face]")],
     "keys": [("video", VideoRecogniser._keys, "self.key_side(self.text", "self.prompts(self.text"),
              ("video --moco-keys video", VideoRecogniser._keys, "_encode(self.key_side", "_encode(self.video"),
-             ("simclr --ssl moco", SimCLR._keys, "= self.key_side", "= self.video, self.head")],
+             ("simclr --ssl moco", SimCLR._keys, "*self.key_side", "self.video, self.head")],
     "mirror": [("video --mirror", VideoRecogniser.features, "self.mirror and not self.training", "self.mirror")],
     "part-without-gradient": [
         ("video", VideoRecogniser.forward, "text_features=text,", "text_features=text.detach(),"),
