@@ -16,7 +16,7 @@ from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
 from utils.report import write_report
 from utils.results import summarise, write_json, write_predictions
-from utils.run_folder import RunLog, open_run, run_to_resume
+from utils.run_folder import RunLog, begin_results, has_results, open_run, run_to_resume
 
 log = logging.getLogger("camxuc")
 
@@ -31,9 +31,10 @@ def run_training(config: Config, recipe: str) -> None:
         if state:
             trainer.load_state_dict(state)
             log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
-        if trainer.finished and (run_dir / "metrics.json").is_file():
+        if trainer.finished and has_results(run_dir):
             log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
             return
+        begin_results(run_dir)
         tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed=bool(state)), str(run_dir))
         if not state:
             findings = examine(trainer)
