@@ -241,7 +241,7 @@ class Trainer:
         return Tally(split, loader.size, self.config.data.max_bad_clips, loader.unit)
 
     def save(self) -> None:
-        first(lambda: checkpoint.save(self.state_dict(), self.folder / "last.pt"))
+        first(lambda: checkpoint.save_last(self.state_dict(), self.folder))
 
     def load_best(self) -> None:
         """Take the weights with the best validation score."""

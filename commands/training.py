@@ -19,7 +19,7 @@ from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
 from utils.report import write_report
 from utils.results import summarise, write_json, write_predictions
-from utils.run_folder import RunLog, open_run, run_to_resume
+from utils.run_folder import RunLog, begin_results, has_results, open_run, run_to_resume
 
 log = logging.getLogger("camxuc")
 
@@ -29,12 +29,12 @@ def run_training(config: Config, recipe: str) -> None:
     with processes(config.train.device):
         run_dir = first(lambda: open_run(config))
         with RunLog(run_dir):
-            state = run_to_resume(config, run_dir)
+            state = first(lambda: run_to_resume(config, run_dir))
             trainer = _trainer(config, run_dir)
             if state:
                 trainer.load_state_dict(state)
                 log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
-            if trainer.finished and (run_dir / "metrics.json").is_file():
+            if trainer.finished and has_results(run_dir):
                 log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
                 return
             first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
@@ -55,6 +55,7 @@ def _trainer(config: Config, run_dir: Path) -> Trainer:
 def _begin(trainer: Trainer, run_dir: Path, recipe: str, resumed: bool) -> None:
     """Write what the training is made of, and before its first step what the audit finds."""
     config = trainer.config
+    begin_results(run_dir)
     tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed), str(run_dir))
     if not resumed:
         findings = examine(trainer)

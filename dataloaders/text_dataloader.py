@@ -19,6 +19,7 @@ from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw, Order
 from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
 from dataloaders.tokenizer import check_ids_fit, load_tokenizer, train_tokenizer
+from utils.checkpoint import has_last
 from utils.config import TextConfig
 from utils.errors import UserError, first_line
 from utils.seeding import SPLIT, generator
@@ -202,7 +203,7 @@ def _tokenizer(config: TextConfig, run_dir: Path, trained: bool, texts: Iterable
     folder, encoder = run_dir / "tokenizer", config.model.encoder
     if encoder != "tiny" and config.data.benchmark and (not trained or Path(encoder).is_dir()):
         warn_if_tuned_on(encoder, config.data.benchmark)
-    if trained or (run_dir / "checkpoints" / "last.pt").is_file():
+    if trained or has_last(run_dir / "checkpoints"):
         return load_run_tokenizer(run_dir)
     if encoder == "tiny":
         tokenizer, rows = train_tokenizer(texts, config.model.vocab_size), config.model.vocab_size

@@ -10,6 +10,7 @@ from torch import nn
 
 from utils.errors import UserError, first_line
 from utils.structures import Labels
+from utils.whole_file import whole_file
 
 FILE = "model.safetensors"
 
@@ -20,7 +21,8 @@ def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> Path:
     about = {"labels": asdict(labels), **model.about()}
     metadata = {"about": json.dumps(about)}  # one key: of several safetensors does not keep the order
     path = run_dir / FILE
-    path.write_bytes(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
+    with whole_file(path, "wb") as file:
+        file.write(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
     return path
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.interrupt import Interrupt
+from utils.run_folder import has_results
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,7 +34,7 @@ class Run:
 
     @property
     def done(self) -> bool:
-        return all((self.folder / name).is_file() for name in ("metrics.json", "predictions.csv"))
+        return has_results(self.folder)
 
     @property
     def started(self) -> bool:
@@ -71,7 +72,6 @@ class Children(Interrupt):
             if self.signal:
                 return False
             run.folder.mkdir(parents=True, exist_ok=True)
-            (run.folder / "metrics.json").unlink(missing_ok=True)  # of one that was killed before its predictions stood
             with run.words.open("w") as out:
                 child = subprocess.Popen(run.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                          start_new_session=True,

@@ -15,6 +15,7 @@ import yaml
 
 from utils.config import CONFIGS, Config, flag
 from utils.errors import UserError
+from utils.whole_file import whole_file
 
 log = logging.getLogger("camxuc")
 
@@ -76,7 +77,8 @@ def config_of_run(folder: Path) -> Config:
 def save_config(config: Config, path: Path) -> None:
     """Write every setting, so that the file is itself a recipe."""
     settings = config.flat()
-    path.write_text(f"# recipe: {settings.pop('recipe')}\n" + yaml.safe_dump(settings, sort_keys=False))
+    with whole_file(path) as file:
+        file.write(f"# recipe: {settings.pop('recipe')}\n" + yaml.safe_dump(settings, sort_keys=False))
 
 
 def recipe_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from utils.errors import UserError
 from utils.prediction import Predictions
 from utils.tally import Tally
 from utils.tasks import Task
+from utils.whole_file import whole_file
 
 
 class EpochTable:
@@ -44,7 +45,7 @@ class EpochTable:
 def write_history(rows: list[dict], path: Path) -> None:
     """One line an epoch; a term that is not yet at work leaves its cell empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="") as file:
+    with whole_file(path, newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -56,10 +57,8 @@ def summarise(predictions: Predictions, tally: Tally, task: Task) -> dict:
 
 
 def write_json(value: dict | list, path: Path) -> None:
-    """The file is at every moment the old one or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as file:
+        file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_metrics(path: Path) -> dict[str, dict]:
@@ -71,7 +70,7 @@ def read_metrics(path: Path) -> dict[str, dict]:
     if not path.is_file():
         return {}
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not JSON: {error}; delete it, and `eval` writes it anew") from None
     if not isinstance(metrics, dict):
@@ -83,7 +82,7 @@ def read_metrics(path: Path) -> dict[str, dict]:
 def write_predictions(splits: dict[str, Predictions], task: Task, path: Path) -> None:
     rows = ({"split": split, **row} for split, predictions in splits.items() for row in task.rows(predictions))
     first = next(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path, newline="") as file:
         writer = csv.DictWriter(file, list(first))
         writer.writeheader()
         writer.writerow(first)

@@ -1,7 +1,9 @@
 """Where a run's files go, and its log."""
 
+import contextlib
 import logging
 import shutil
+import sys
 from pathlib import Path
 
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -10,8 +12,11 @@ from utils import checkpoint
 from utils.config import FREE_TO_CHANGE, Config
 from utils.distributed import rank
 from utils.errors import UserError
+from utils.whole_file import cannot_be_written, whole_file
 
 log = logging.getLogger("camxuc")
+
+RESULTS = ("metrics.json", "predictions.csv", "report.html")  # of a run's end, in the order in which they are written
 
 
 def open_run(config: Config) -> Path:
@@ -43,16 +48,18 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
     """The state that --resume asks for, if any.
 
     Raises:
-        UserError: the checkpoint is missing or damaged, or comes from other settings.
+        UserError: the checkpoint is missing or damaged, as is the one before it, or comes from other settings.
     """
     resume = config.train.resume
     if not resume:
         return None
-    path = run_dir / "checkpoints" / "last.pt" if resume == "auto" else Path(resume)
-    if resume == "auto" and not path.is_file():
+    ours = run_dir / "checkpoints"
+    if resume == "auto" and not checkpoint.has_last(ours):
         log.info("--resume auto: no checkpoint in %s, starting anew", run_dir)
         return None
-    state = checkpoint.load(path)
+    path = ours / checkpoint.LAST if resume == "auto" else Path(resume)
+    goes_on_here = path.parent.resolve() == ours.resolve()
+    state = checkpoint.load_last(path.parent, goes_on_here) if path.name == checkpoint.LAST else checkpoint.load(path)
     if "config" not in state:
         raise UserError(f"{path}: not the state of a training; --resume takes RUN/checkpoints/last.pt")
     then, now = state["config"], config.flat()
@@ -61,10 +68,44 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
     if changed:
         raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
     best = path.with_name("best.pt")
-    if best.is_file() and path.parent.resolve() != (run_dir / "checkpoints").resolve():
-        (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(best, run_dir / "checkpoints" / "best.pt")  # no later epoch may be better
+    if best.is_file() and not goes_on_here:
+        with best.open("rb") as old, whole_file(ours / "best.pt", "wb") as new:
+            shutil.copyfileobj(old, new)  # no later epoch may be better
     return state
+
+
+def has_results(run_dir: Path) -> bool:
+    """Whether a training has come to its end there, and was not killed while it wrote these files."""
+    return all((run_dir / name).is_file() for name in RESULTS)
+
+
+def begin_results(run_dir: Path) -> None:
+    """Training goes on: what there is of an earlier end must not be taken for that of this one."""
+    (run_dir / RESULTS[-1]).unlink(missing_ok=True)
+
+
+class LogFile(logging.FileHandler):
+    """A log that cannot be written to is an error.
+
+    Raises:
+        UserError: at once, and whenever something is logged.
+    """
+
+    def __init__(self, path: Path, mode: str):
+        try:
+            super().__init__(path, mode, encoding="utf-8")
+        except OSError as error:
+            raise UserError(cannot_be_written(path, error)) from None
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            raise UserError(cannot_be_written(Path(self.baseFilename), error)) from None
+        super().handleError(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # of a line that could not be written, which has been told
+            super().close()
 
 
 class RunLog:
@@ -80,7 +121,7 @@ class RunLog:
         if self.silent:
             return
         mode = "a" if (run_dir / "checkpoints").exists() else "w"
-        self.file = logging.FileHandler(run_dir / "train.log", mode, encoding="utf-8")
+        self.file = LogFile(run_dir / "train.log", mode)
         self.file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.screen = logging.StreamHandler()
         self.screen.setFormatter(logging.Formatter("%(message)s"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from dataloaders.faces.clip_faces import ClipFaces
 from utils.config import FaceSettings
 from utils.errors import UserError
+from utils.whole_file import whole_file
 
 
 class BoxFile:
@@ -88,17 +89,10 @@ class BoxFile:
 
     def write(self) -> None:
         """The box file: frames by clip. A clip without a face has none; one that cannot be read is left out."""
-        try:
-            self._write(self.path.with_name(self.path.name + ".tmp"))
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from None
-
-    def _write(self, temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as file:
+        with whole_file(self.path) as file:
             between = "{\n"
             for found in self:
                 if not found.bad:
                     file.write(f"{between}{json.dumps(found.id, ensure_ascii=False)}: {json.dumps(found.boxes)}")
                     between = ",\n"
             file.write("\n}\n" if between != "{\n" else "{}\n")
-        os.replace(temporary, self.path)

@@ -36,6 +36,7 @@ if "--fails" in sys.argv:
 if "--gives-nothing" not in sys.argv:
     (folder / "metrics.json").write_text(json.dumps({"val": {"uar": 0.5}}))
     (folder / "predictions.csv").write_text("split,clip\\n")
+    (folder / "report.html").touch()
 print("step 1\\rstep 2\\r\\n  ")
 """
 
@@ -92,11 +93,11 @@ def test_a_finished_run_is_not_run_again(run):
     assert len(ran(run("1"))) == len(ran(run("2"))) == 1
 
 
-def test_one_killed_before_its_predictions_stood_is_not_finished(run):
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "report.html"])
+def test_one_killed_before_all_its_results_stood_is_not_finished(run, name):
     train_all([run("1")], jobs=1)
-    (run("1").folder / "predictions.csv").unlink()
+    (run("1").folder / name).unlink()
     assert train_all([run("1", "--gives-nothing")], jobs=1) == {run("1", "--gives-nothing"): "step 2"}
-    assert not (run("1").folder / "metrics.json").exists()  # or training would find itself finished
     train_all([run("1")], jobs=1)
     assert run("1").done
 

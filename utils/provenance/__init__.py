@@ -8,10 +8,12 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
+from utils.errors import UserError
 from utils.findings import Finding, tell
 from utils.provenance.comparison import commit_of, compare
 from utils.provenance.samples import Samples
 from utils.provenance.session import gather
+from utils.whole_file import whole_file
 
 __all__ = ["FILE", "Samples", "commit_of", "compare", "differences", "gather", "read_sessions", "record", "tell_aloud"]
 
@@ -32,13 +34,11 @@ def record(session: dict, run_dir: Path, resumed: bool) -> list[Finding]:
     for old in before:
         for split in old["splits"].values():
             split.pop("marks", None)  # the newest are compared with
-    path = run_dir / FILE
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_text(json.dumps({"sessions": [*before, session]}, indent=1) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        log.warning("%s: cannot be written: %s", path, error.strerror)
+        with whole_file(run_dir / FILE) as file:
+            file.write(json.dumps({"sessions": [*before, session]}, indent=1) + "\n")
+    except UserError as error:
+        log.warning("%s", error)
     return found
 
 

@@ -10,6 +10,7 @@ from utils.tasks import Task
 from utils.tasks.clips import Clips
 from utils.tasks.pretraining import Pretraining
 from utils.tasks.reviews import Reviews
+from utils.whole_file import whole_file
 
 __all__ = ["page_of", "write_report"]
 
@@ -32,5 +33,6 @@ def write_report(run_dir: Path, task: Task, predictions: Predictions, examples: 
     page = page_of(task)
     context = run_context(run_dir, task, page) | page.context(task, predictions, examples)
     path = run_dir / "report.html"
-    path.write_text(render(page.TEMPLATE, context), encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(render(page.TEMPLATE, context))
     return path
