@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from utils.errors import Elsewhere, UserError
+from utils.errors import Elsewhere, UserError, first_line
 from utils.precision import choose_device
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def processes(device: str) -> Iterator[None]:
     What stays on the CPU goes through gloo, so that none waits for its GPU to tell the others something.
 
     Raises:
-        UserError: the group cannot be made.
+        UserError: the group cannot be made, or another process has gone.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
@@ -56,7 +56,13 @@ def processes(device: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:160]
         raise UserError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and the processes cannot be joined: {said}; start "
                         "them with torchrun") from None
-    yield
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise UserError(f"another process has ended, or does not answer: {first_line(error)[-100:]}; see what it says; "
+                        "--resume auto goes on from the last checkpoint") from None
     dist.destroy_process_group()  # not after an error, for then others may be in the middle of something
 
 
