@@ -16,7 +16,7 @@ from tqdm import tqdm
 from utils import checkpoint
 from utils.averaging import frozen_copy, move_towards
 from utils.config import Config
-from utils.distributed import averaged_after, exchanged, first, rank, spread, whole
+from utils.distributed import averaged_after, exchanged, first, rank, spread, whole, world_size
 from utils.errors import UserError
 from utils.health import WATCHES, Health, Watch, Watched
 from utils.interrupt import Interrupt, Interrupted
@@ -62,7 +62,7 @@ class Trainer:
         self.history: list[dict] = []
         self.best = {"score": -1.0, "cross_entropy": 0.0, "epoch": -1}
         self.said: dict[str, str] = {}
-        self.interrupt = Interrupt()
+        self.interrupt = Interrupt(patient=world_size() > 1)
 
     def fit(self, until_step: int | None = None) -> None:
         """Train to the end of the last epoch, or to a step.

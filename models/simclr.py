@@ -20,7 +20,9 @@ def projection_head(width: int, hidden: int, out: int, layers: int) -> nn.Sequen
     widths = [width] + [hidden] * (layers - 1)
     blocks = [(nn.Linear(fan_in, fan_out, bias=False), nn.BatchNorm1d(fan_out), nn.ReLU())
               for fan_in, fan_out in zip(widths, widths[1:])]
-    return nn.Sequential(*(layer for block in blocks for layer in block), nn.Linear(widths[-1], out))
+    head = nn.Sequential(*(layer for block in blocks for layer in block), nn.Linear(widths[-1], out))
+    head.takes_all_rows = True  # of the batch, also where several processes share it
+    return head
 
 
 class SimCLR(nn.Module):

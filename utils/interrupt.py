@@ -12,10 +12,15 @@ class Interrupt:
     """While entered, `signal` holds the number of a signal that came in, or None.
 
     A second one of the same kind ends the process at once.
+
+    Args:
+        patient: it does not, also when all is over. Of several processes, whoever started them sends to each as many
+            as it likes, and all are to end in good order.
     """
 
-    def __init__(self):
+    def __init__(self, patient: bool = False):
         self.signal: int | None = None
+        self.patient = patient
         self._former: dict = {}
 
     def __enter__(self) -> "Interrupt":
@@ -26,17 +31,12 @@ class Interrupt:
 
     def _note(self, number: int, frame) -> None:
         self.signal = number
-        signal.signal(number, self._former[number])
+        if not self.patient:
+            signal.signal(number, self._former[number])
 
     def agree(self, signals: list[int | None]) -> None:
-        """Take the wish of all processes that train together for one's own.
-
-        They then end in good order, and by themselves: whoever started them may send more signals meanwhile.
-        """
+        """Take for one's own what has come to any of the processes that train together."""
         self.signal = min(filter(None, signals), default=None)
-        if self.signal and len(signals) > 1 and threading.current_thread() is threading.main_thread():
-            for number in self._former:
-                signal.signal(number, signal.SIG_IGN)
 
     def check(self) -> None:
         """
@@ -48,4 +48,4 @@ class Interrupt:
 
     def __exit__(self, *exception) -> None:
         for number, handler in self._former.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self.patient and self.signal else handler)

@@ -9,5 +9,5 @@ from utils.distributed.group import exchanged, first, here, local_world_size, pr
 from utils.distributed.network import averaged_after, spread
 from utils.distributed.rows import fetched, joined, own_rows, share
 
-__all__ = ["averaged_after", "exchanged", "fetched", "first", "here", "joined", "local_world_size", "own_rows", "processes", "rank", "share", "spread",
-           "whole", "world_size"]
+__all__ = ["averaged_after", "exchanged", "fetched", "first", "here", "joined", "local_world_size", "own_rows",
+           "processes", "rank", "share", "spread", "whole", "world_size"]

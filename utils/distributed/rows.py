@@ -18,7 +18,7 @@ def share(count: int) -> slice:
 
 
 def own_rows(batch: Batch) -> slice:
-    """The rows of the whole batch that this process holds tensors of. The blank of one that has none is as the first."""
+    """The rows of the whole batch that this process has tensors of. The blank of one that has none is as the first."""
     if batch.shares is None:
         return slice(None)
     start, own = sum(batch.shares[: rank()]), batch.shares[rank()]
@@ -38,26 +38,6 @@ class _Joined(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> Tensor:
         # Each process has the gradient of the one loss in all rows. DDP will divide by the number of processes.
         return gradient.chunk(world_size())[rank()] * world_size()
-
-
-class _Summed(torch.autograd.Function):
-    """`dist.all_reduce` alone has no gradient."""
-
-    @staticmethod
-    def forward(ctx, value: Tensor) -> Tensor:
-        total = value.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        # What each process makes of the total differs, and a part has to do with all of it.
-        return _Summed.forward(ctx, gradient)
-
-
-def summed(value: Tensor) -> Tensor:
-    """The sum over all processes, the same in all, with a gradient."""
-    return _Summed.apply(value)
 
 
 def joined(rows: Tensor, shares: list[int] | None) -> Tensor:

@@ -4,7 +4,6 @@ import torch
 
 from tests.several import together
 from utils.distributed import fetched, joined, own_rows, rank, share, world_size
-from utils.distributed.rows import summed
 from utils.structures import Batch
 
 SHARES = [[2, 2, 2], [3, 1, 2], [0, 2, 1], [1, 0, 0]]
@@ -68,18 +67,6 @@ def _own(shares: list[int]) -> list[int]:
 
 def test_own_rows():
     assert together(3, _own, [3, 0, 2]) == [[0, 1, 2], [0], [3, 4]]
-
-
-def _sum() -> dict:
-    value = torch.tensor([1.0, 2.0]).mul(rank() + 1).requires_grad_()
-    total = summed(value)
-    (total * (rank() + 1)).sum().backward()
-    return {"total": total.detach(), "gradient": value.grad}
-
-
-def test_a_sum_has_the_gradient_of_what_all_processes_make_of_it():
-    for found in together(2, _sum):
-        assert found["total"].tolist() == [3, 6] and found["gradient"].tolist() == [3, 3]
 
 
 def test_a_single_process_is_the_whole():
