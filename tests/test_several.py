@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 from functools import partial
@@ -147,6 +148,7 @@ def test_too_many_such_steps_end_all_with_the_clips_of_all(train, tmp_path):
 
 def lose_worker() -> None:
     """Whatever reads one of these clips dies of it."""
+    multiprocessing.set_start_method("fork", force=True)  # as main.py has it: workers know of what follows
     read = video.read_clip
 
     def dying(path, pick):
