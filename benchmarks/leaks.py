@@ -1,5 +1,6 @@
 """Whether a figure that is looked at again and again stands still."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,18 +13,18 @@ SHARE, COUNT = 0.01, 0.5  # of its median, by which a figure may grow over the s
 
 @dataclass
 class Trend:
-    """Medians of the slopes between all pairs, a step, and of the second half's the interval of 95 %."""
+    """Medians of the slopes between all pairs, a step: of both halves, and of the second the interval of 95 %."""
 
     first: float
     second: float
     low: float
     high: float
-    growth: float  # over the second half
+    growth: float  # over the second half, at the rate of the slower half of that: a step is in one of them only
     bound: float
 
     @property
     def grows(self) -> bool:
-        """Still in the second half, surely, and by more than the bound: a cache that has filled does not."""
+        """Still in the second half, surely, all along it, and by more than the bound; what has filled does not."""
         return self.low > 0 and self.growth > self.bound
 
     def __str__(self) -> str:
@@ -33,11 +34,16 @@ class Trend:
 def trend(series: Sequence[float]) -> Trend | None:
     """Of a figure's values, behind the first of them; None, if they are too few."""
     warm = list(series)[int(WARM * len(series)) :]
-    first, second = warm[: len(warm) // 2], warm[len(warm) // 2 :]
+    first, second = halves(warm)
     if len(first) < LEAST:
         return None
     counted = all(isinstance(value, int) for value in second)
-    bound = COUNT if counted else SHARE * sorted(second)[len(second) // 2]
-    before = theilslopes(first).slope
+    bound = COUNT if counted else SHARE * statistics.median(second)
     slope, _, low, high = theilslopes(second)
-    return Trend(before, slope, low, high, slope * (len(second) - 1), bound)
+    slower = min(theilslopes(half).slope for half in halves(second))
+    return Trend(float(theilslopes(first).slope), float(slope), float(low), float(high),
+                 float(slower * (len(second) - 1)), bound)
+
+
+def halves(values: list) -> tuple[list, list]:
+    return values[: len(values) // 2], values[len(values) // 2 :]

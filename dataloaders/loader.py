@@ -2,8 +2,10 @@
 
 import atexit
 import multiprocessing
+import os
+import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -38,7 +40,7 @@ class Loader:
         self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
-        self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
+        self._reading = torch.full((max(num_workers, 1), 2), -1).share_memory_()  # (workers, 2) its number, index or -1
         self._loader = DataLoader(
             _Watched(dataset, self._reading),
             batch_sampler=self._plan,
@@ -94,14 +96,25 @@ class Loader:
         try:
             yield from self._loader
         except RuntimeError as error:
-            clips = ", ".join(self.dataset.ids[i] for i in self._reading.tolist() if i >= 0)
-            if "timed out" in str(error):
-                _end_workers()
-                raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
-            if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
-                said = f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}"
-                raise UserError(said) from None
-            raise
+            raise named(error, [self]) from None
+
+
+def named(error: RuntimeError, loaders: Sequence[Loader]) -> Exception:
+    """An error that a loader process has caused, with the clips that it was reading; any other as it is.
+
+    torch raises it wherever the main process happens to be when a loader process dies.
+    """
+    said = first_line(error)
+    reading = [(loader, *one) for loader in loaders for one in loader._reading.tolist() if one[1] >= 0]
+    if "timed out" in said:
+        _end_workers()
+        clips = [loader.dataset.ids[index] for loader, _, index in reading]
+        return UserError(f"reading took over {loaders[0].timeout:g} s (--reader-timeout): {', '.join(clips)}")
+    if "killed by signal" not in said and "exited unexpectedly" not in said:
+        return error
+    ended = set(map(int, re.findall(r"\d+", said)))
+    clips = [loader.dataset.ids[index] for loader, number, index in reading if number in ended]
+    return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
 
 
 def _leave_signals(worker: int) -> None:
@@ -129,8 +142,8 @@ class _Watched(Dataset):
 
     def __getitem__(self, draw: Draw):
         info = get_worker_info()
-        worker = info.id if info else 0
-        self.reading[worker] = draw.index
+        reading = self.reading[info.id if info else 0]
+        reading[0], reading[1] = os.getpid(), draw.index
         sample = self.dataset[draw]
-        self.reading[worker] = -1
+        reading[1] = -1
         return sample
