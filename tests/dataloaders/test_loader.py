@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from threading import Event
 
@@ -9,7 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from dataloaders.clips import Clip
-from dataloaders.loader import Loader
+from dataloaders.loader import Loader, _end_workers, named
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame as picture
@@ -168,6 +169,39 @@ def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     for worker in multiprocessing.active_children():
         worker.join(timeout=60)
     assert multiprocessing.active_children() == []  # the one that hangs would keep the program from ending
+
+
+class Fatal(Blocking):
+    """Reads its clips, and ends its process at one."""
+
+    def __getitem__(self, draw):
+        if draw.index == self.blocked:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(draw)
+
+
+def test_a_reader_that_brings_its_process_down_is_told_with_the_clips_name(clips):
+    """And without the one that the other process is reading, which waits for ever."""
+    dataset = Fatal(Blocking(VideoDataset(clips[:4], SETTINGS, 0), blocked=2), blocked=1)
+    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=0)
+    with pytest.raises(UserError) as error:
+        list(fatal.epoch(0))
+    assert str(error.value).startswith(f"a loader process died while reading {clips[1].id}: DataLoader worker")
+    _end_workers()
+
+
+def test_a_process_that_dies_while_training_is_elsewhere(clips):
+    """torch raises its error there: by then the loaders are asked which clip it was."""
+    two = [loader(clips[:4], workers=1, size=1), loader(clips[4:], workers=1, size=1)]
+    fatal = RuntimeError("DataLoader worker (pid 4711) is killed by signal: Killed. ")
+    two[1]._reading[0] = torch.tensor([4711, 2])
+    two[0]._reading[0] = torch.tensor([4712, 1])
+    told = named(fatal, two)
+    assert isinstance(told, UserError)
+    assert str(told) == f"a loader process died while reading {clips[6].id}: {str(fatal)}"
+    assert str(named(fatal, two[:1])) == f"a loader process died while reading nothing: {str(fatal)}"
+    other = RuntimeError("CUDA error")
+    assert named(other, two) is other
 
 
 class Failing(Blocking):
