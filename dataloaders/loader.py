@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,8 +32,8 @@ class Loader:
 
     Args:
         collate: makes a Batch of samples.
-        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops.
-            Needs worker processes: nothing can interrupt a reader in the main one.
+        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops. Of worker
+            processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
     """
 
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
@@ -93,28 +94,66 @@ class Loader:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        try:
-            yield from self._loader
-        except RuntimeError as error:
-            raise named(error, [self]) from None
+        batches = iter(self._loader)
+        while True:
+            try:
+                batch = DEATHS.wait_for(batches)
+            except RuntimeError as error:
+                raise self._named(error) from None
+            if batch is None:
+                return
+            yield batch
+
+    def _named(self, error: RuntimeError) -> Exception:
+        """An error that a loader process has caused, with the clips that it was reading; any other as it is."""
+        said = first_line(error)
+        if "timed out" in said:
+            _end_workers()
+            clips = [self.dataset.ids[index] for _, index in self._reading.tolist() if index >= 0]
+            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(clips)}")
+        if "killed by signal" not in said and "exited unexpectedly" not in said:
+            return error
+        ended = set(map(int, re.findall(r"\d+", said)))
+        clips = [self.dataset.ids[index] for number, index in self._reading.tolist() if number in ended and index >= 0]
+        return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
 
 
-def named(error: RuntimeError, loaders: Sequence[Loader]) -> Exception:
-    """An error that a loader process has caused, with the clips that it was reading; any other as it is.
+class Deaths:
+    """Of loader processes, which are told of where a batch is waited for.
 
-    torch raises it wherever the main process happens to be when a loader process dies.
+    torch's own handler raises its error wherever the main process happens to be: in the middle of a step, of a write to
+    the disk, or where an error is taken for another.
     """
-    said = first_line(error)
-    reading = [(loader, *one) for loader in loaders for one in loader._reading.tolist() if one[1] >= 0]
-    if "timed out" in said:
-        _end_workers()
-        clips = [loader.dataset.ids[index] for loader, _, index in reading]
-        return UserError(f"reading took over {loaders[0].timeout:g} s (--reader-timeout): {', '.join(clips)}")
-    if "killed by signal" not in said and "exited unexpectedly" not in said:
-        return error
-    ended = set(map(int, re.findall(r"\d+", said)))
-    clips = [loader.dataset.ids[index] for loader, number, index in reading if number in ended]
-    return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
+
+    def __init__(self):
+        self.waiting = self.missed = False
+        self.handler: Callable | None = None  # torch's
+
+    def wait_for(self, batches: Iterator) -> object | None:
+        """The next batch, or None behind the last.
+
+        Raises:
+            RuntimeError: torch's; a loader process has died, now or since the batch before.
+        """
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and handler != self._hear and threading.current_thread() is threading.main_thread():
+            self.handler = handler
+            signal.signal(signal.SIGCHLD, self._hear)
+        self.waiting = True
+        try:
+            if self.missed:
+                self._hear(signal.SIGCHLD, None)
+            return next(batches, None)
+        finally:
+            self.waiting = False
+
+    def _hear(self, number: int, frame) -> None:
+        self.missed = not self.waiting
+        if self.waiting:
+            self.handler(number, frame)
+
+
+DEATHS = Deaths()
 
 
 def _leave_signals(worker: int) -> None:

@@ -4,7 +4,6 @@ import csv
 import errno
 import json
 import os
-import select
 import shutil
 import signal
 from functools import partial
@@ -13,12 +12,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from benchmarks.resources import descendants
 
+from benchmarks.resources import descendants
 from dataloaders.datasets import CAER
 from tests import forked
 from tests.dataloaders.footage import frame, write_image, write_video
+from tests.over import assert_over
 from tests.test_kills import assert_equal
+from utils import checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,7 @@ DAMAGE = {
 }
 SIZES = {"train": 400, "validation": 100, "test": 100}
 DAMAGED = {"train": list(DAMAGE), "validation": ["zeros"], "test": ["empty"]}  # 1 % of each
+LOOSE = ("--batch-size", 20, "--force")  # the check would take the same films under many names for a leak
 
 
 def place(split: str, number: int) -> str:
@@ -78,8 +80,8 @@ def damaged(tmp_path_factory) -> tuple[Path, dict[str, dict[str, str]]]:
 def test_one_percent_of_damaged_clips(recipe, damaged, tmp_path):
     root, bad = damaged
     folder = tmp_path / "run"
-    status, said = ended(train(recipe, root, folder, "--batch-size", 20, "--max-bad-clips", 0.01), folder)
-    assert status == 0
+    status, said = ended(train(recipe, root, folder, *LOOSE, "--max-bad-clips", 0.01), folder)
+    assert status == 0, said[-20:]
     log = [line.split(" ", 3)[-1] for line in (folder / "train.log").read_text().splitlines()]
     for name, split in {"train": "train", "val": "validation", "test": "test"}.items():
         left_out = {f"{name}: left out {clip}: {reason}" for clip, reason in bad[split].items()}
@@ -101,7 +103,7 @@ def test_one_percent_of_damaged_clips(recipe, damaged, tmp_path):
 def test_one_more_than_is_allowed(recipe, damaged, tmp_path):
     """In the first epoch, as soon as it is met."""
     folder = tmp_path / "run"
-    status, said = ended(train(recipe, damaged[0], folder, "--batch-size", 20, "--max-bad-clips", 0.0099), folder)
+    status, said = ended(train(recipe, damaged[0], folder, *LOOSE, "--max-bad-clips", 0.0099), folder)
     assert status == 2 and said[-1].startswith(
         "error: train: 4 of 400 samples cannot be read, over --max-bad-clips 0.0099; e.g. CAER/train/")
     assert not (folder / "checkpoints").exists()
@@ -151,26 +153,28 @@ def put_in_place(pipe: Path, folder: Path) -> None:
 def opened(pipe: Path, process: BaseProcess) -> tuple[int, int]:
     """The number of the process that has begun to read the pipe, and the pipe's other end."""
     while True:
+        assert not wait([process.sentinel], 0.1)
         try:
             end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
             break
         except OSError as error:
-            assert error.errno == errno.ENXIO and not wait([process.sentinel], 0.1)
-    return next(child for child in descendants(process.pid) if is_reading(child, pipe)), end
+            assert error.errno == errno.ENXIO  # nobody reads
+    while not (readers := [child for child in descendants(process.pid) if is_reading(child, pipe)]):
+        assert not wait([process.sentinel], 0.1)
+    return readers[0], end
 
 
 def is_reading(process: int, path: Path) -> bool:
     return any(file.resolve() == path.resolve() for file in Path(f"/proc/{process}/fd").iterdir())
 
 
-def assert_over(processes: list[int]) -> None:
-    for number in processes:
-        try:
-            watched = os.pidfd_open(number)
-        except ProcessLookupError:
-            continue
-        assert select.select([watched], [], [], PATIENCE)[0], number
-        os.close(watched)
+def test_a_reader_that_hangs_in_the_main_process(recipe, root, pipe, tmp_path):
+    folder, (pipe, put) = tmp_path / "run", pipe
+    process = train(recipe, root, folder, "--num-workers", 0, "--reader-timeout", 5,
+                    hooks=(partial(forked.at_step, folder, 5, put),))
+    status, said = ended(process, folder)
+    assert status == 2 and said[-1] == f"error: reading took over 5 s (--reader-timeout): {FOLDER}"
+    assert checkpoint.load_last(folder / "checkpoints")["steps"] == 5
 
 
 @pytest.mark.parametrize("cause", ["hangs", "is killed"])

@@ -169,8 +169,9 @@ def test_where_both_are_damaged(folder, caplog, damage):
     with pytest.raises(UserError) as error:
         checkpoint.load_last(folder)
     said = str(error.value)
-    assert said.startswith(f"{folder}/last.pt: ") and f"; nor can the one before be read: {folder}/previous.pt: " in said
-    assert "\n" not in said and said.endswith("train anew, into another --output-dir") and caplog.text == ""
+    assert said.startswith(f"{folder}/last.pt: ") and "\n" not in said
+    assert f"; nor can the one before be read: {folder}/previous.pt: " in said
+    assert said.endswith("train anew, into another --output-dir") and caplog.text == ""
 
 
 def test_where_only_the_last_has_ever_been(tmp_path):

@@ -95,7 +95,7 @@ def test_resume_falls_back_to_the_checkpoint_before(tmp_path, caplog):
         assert run_to_resume(config(resume=resume), folder)["epoch"] == 3
         assert {path.name for path in kept.iterdir()} == {"best.pt", "damaged.pt", "previous.pt"}
     assert run_to_resume(config(resume=str(kept / "previous.pt")), folder)["epoch"] == 3 and len(caplog.records) == 3
-    with pytest.raises(UserError, match="damaged.pt: not a whole checkpoint"):  # which nobody but the last falls back on
+    with pytest.raises(UserError, match="damaged.pt: not a whole checkpoint"):  # only the last has one before it
         run_to_resume(config(resume=str(kept / "damaged.pt")), folder)
 
 
