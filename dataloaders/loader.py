@@ -94,10 +94,10 @@ class Loader:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        batches = iter(self._loader)
+        batches, wait_for = iter(self._loader), DEATHS.wait_for if self._loader.num_workers else _next
         while True:
             try:
-                batch = DEATHS.wait_for(batches)
+                batch = wait_for(batches)
             except RuntimeError as error:
                 raise self._named(error) from None
             if batch is None:
@@ -116,6 +116,10 @@ class Loader:
         ended = set(map(int, re.findall(r"\d+", said)))
         clips = [self.dataset.ids[index] for number, index in self._reading.tolist() if number in ended and index >= 0]
         return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
+
+
+def _next(batches: Iterator) -> object | None:
+    return next(batches, None)
 
 
 class Deaths:
@@ -143,7 +147,7 @@ class Deaths:
         try:
             if self.missed:
                 self._hear(signal.SIGCHLD, None)
-            return next(batches, None)
+            return _next(batches)
         finally:
             self.waiting = False
 
