@@ -14,6 +14,7 @@
 `python main.py train RECIPE --help` lists the flags, `python main.py predict RUN --help` those of predict, and so on.
 """
 
+import errno
 import os
 import sys
 from pkgutil import resolve_name
@@ -32,6 +33,8 @@ COMMANDS = {
     "ablate": "commands.ablate:ablate",
     "bench": "commands.bench:bench",
 }
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # which any file may meet at any time
 
 
 def main(words: list[str]) -> int:
@@ -58,6 +61,11 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # whoever read the output has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"error: {error.filename or 'cannot write'}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -11,6 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from benchmarks.clips import trainer_on_random_clips
 from benchmarks.loading import film
+from benchmarks.resources import resident_megabytes
 from benchmarks.results import Curves, Result
 from benchmarks.timing import by_turns
 from dataloaders.clips import Clip
@@ -95,11 +96,6 @@ def one_epoch(trainer: Trainer, epoch: int) -> None:
         trainer.batch += 1
     trainer.health.close(epoch + 1, {"accuracy": 0.0})
     trainer.epoch, trainer.batch = epoch + 1, 0
-
-
-def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
 
 
 def run(rounds: int) -> list[Result]:

@@ -2,7 +2,10 @@
 
 import atexit
 import multiprocessing
+import os
+import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -29,8 +32,8 @@ class Loader:
 
     Args:
         collate: makes a Batch of samples.
-        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops.
-            Needs worker processes: nothing can interrupt a reader in the main one.
+        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops. Of worker
+            processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
     """
 
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
@@ -38,7 +41,7 @@ class Loader:
         self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
-        self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
+        self._reading = torch.full((max(num_workers, 1), 2), -1).share_memory_()  # (workers, 2) its number, index or -1
         self._loader = DataLoader(
             _Watched(dataset, self._reading),
             batch_sampler=self._plan,
@@ -91,17 +94,70 @@ class Loader:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
+        batches, wait_for = iter(self._loader), DEATHS.wait_for if self._loader.num_workers else _next
+        while True:
+            try:
+                batch = wait_for(batches)
+            except RuntimeError as error:
+                raise self._named(error) from None
+            if batch is None:
+                return
+            yield batch
+
+    def _named(self, error: RuntimeError) -> Exception:
+        """An error that a loader process has caused, with the clips that it was reading; any other as it is."""
+        said = first_line(error)
+        if "timed out" in said:
+            _end_workers()
+            clips = [self.dataset.ids[index] for _, index in self._reading.tolist() if index >= 0]
+            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(clips)}")
+        if "killed by signal" not in said and "exited unexpectedly" not in said:
+            return error
+        ended = set(map(int, re.findall(r"\d+", said)))
+        clips = [self.dataset.ids[index] for number, index in self._reading.tolist() if number in ended and index >= 0]
+        return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
+
+
+def _next(batches: Iterator) -> object | None:
+    return next(batches, None)
+
+
+class Deaths:
+    """Of loader processes, which are told of where a batch is waited for.
+
+    torch's own handler raises its error wherever the main process happens to be: in the middle of a step, of a write to
+    the disk, or where an error is taken for another.
+    """
+
+    def __init__(self):
+        self.waiting = self.missed = False
+        self.handler: Callable | None = None  # torch's
+
+    def wait_for(self, batches: Iterator) -> object | None:
+        """The next batch, or None behind the last.
+
+        Raises:
+            RuntimeError: torch's; a loader process has died, now or since the batch before.
+        """
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and handler != self._hear and threading.current_thread() is threading.main_thread():
+            self.handler = handler
+            signal.signal(signal.SIGCHLD, self._hear)
+        self.waiting = True
         try:
-            yield from self._loader
-        except RuntimeError as error:
-            clips = ", ".join(self.dataset.ids[i] for i in self._reading.tolist() if i >= 0)
-            if "timed out" in str(error):
-                _end_workers()
-                raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
-            if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
-                said = f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}"
-                raise UserError(said) from None
-            raise
+            if self.missed:
+                self._hear(signal.SIGCHLD, None)
+            return _next(batches)
+        finally:
+            self.waiting = False
+
+    def _hear(self, number: int, frame) -> None:
+        self.missed = not self.waiting
+        if self.waiting:
+            self.handler(number, frame)
+
+
+DEATHS = Deaths()
 
 
 def _leave_signals(worker: int) -> None:
@@ -129,8 +185,8 @@ class _Watched(Dataset):
 
     def __getitem__(self, draw: Draw):
         info = get_worker_info()
-        worker = info.id if info else 0
-        self.reading[worker] = draw.index
+        reading = self.reading[info.id if info else 0]
+        reading[0], reading[1] = os.getpid(), draw.index
         sample = self.dataset[draw]
-        self.reading[worker] = -1
+        reading[1] = -1
         return sample

@@ -16,6 +16,7 @@ from dataloaders.crops import crop_to, cut, face_region, letterbox, lowest, visi
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.packed import Pack, Pictures
+from dataloaders.patience import at_most
 from dataloaders.readers import Frames, Pick, read_clip
 from dataloaders.sampling import tsn_indices, window_indices
 from utils.config import ClipDataConfig, SimclrDataConfig, VideoDataConfig
@@ -76,7 +77,8 @@ class VideoDataset(Dataset):
         both = self.config.streams == "both"
         if self.pack:
             return self.pack.streams(clip.id, pick, self.side, both)
-        frames = read_clip(clip.path, pick)
+        with at_most(self.config.reader_timeout, clip.id):
+            frames = read_clip(clip.path, pick)
         face, notes = self.face_pictures(clip, frames)
         context, more = self.context_pictures(clip, frames) if both else (None, Counter())
         return face, context, notes + more + Counter(frames.notes)

@@ -75,6 +75,7 @@ def _run(words: list[str], said: Path, hooks: tuple[Hook, ...]) -> None:
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(file, stream)
+    multiprocessing.set_start_method("fork", force=True)  # of its workers, as it is where nothing was forked
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     for hook in hooks:

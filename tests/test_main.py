@@ -1,5 +1,6 @@
 """The command line, from words to files. Most of it runs in this process: imports alone take seconds."""
 
+import errno
 import json
 import os
 import re
@@ -223,8 +224,9 @@ def test_the_run_folder_holds_what_is_promised(finished):
     folder, _ = finished
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "config.yaml", "health.json", "history.csv",
-        "metrics.json", "model.safetensors", "predictions.csv", "provenance.json", "report.html", "train.log"]
+        "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/previous.pt", "config.yaml",
+        "health.json", "history.csv", "metrics.json", "model.safetensors", "predictions.csv", "provenance.json",
+        "report.html", "train.log"]
     assert list((folder / "tensorboard").iterdir())
 
 
@@ -385,6 +387,27 @@ def test_ctrl_c_outside_training_is_one_word(monkeypatch, capsys):
     monkeypatch.setattr("commands.train.train", interrupted)
     assert main(["train", "demo"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("number, name, said", [
+    (errno.ENOSPC, None, "cannot write: No space left on device"),
+    (errno.EROFS, "runs/x", "runs/x: Read-only file system")])
+def test_a_disk_without_room_is_one_line_wherever_it_is_met(monkeypatch, capsys, number, name, said):
+    def full(recipe, flags):
+        raise OSError(number, os.strerror(number), name)
+
+    monkeypatch.setattr("commands.train.train", full)
+    assert main(["train", "demo"]) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_other_errors_of_the_system_are_ours_to_mend(monkeypatch):
+    def broken(recipe, flags):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("commands.train.train", broken)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        main(["train", "demo"])
 
 
 def test_eval_bounds_the_bad_clips_as_it_is_told(finished, caer, tmp_path, capsys):

@@ -28,8 +28,8 @@ def save(state: dict, path: Path, former: Path | None = None) -> None:
     with whole_file(path, "wb", former=former) as file:
         try:
             torch.save(state, file)
-        except RuntimeError as error:  # torch's word for a write that has failed
-            raise UserError(cannot_be_written(path, error)) from None
+        except RuntimeError as error:  # torch's word for a write that has failed; the system's own stands behind it
+            raise UserError(cannot_be_written(path, error.__context__ or error)) from None
 
 
 def save_last(state: dict, folder: Path) -> None:

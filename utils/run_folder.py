@@ -4,6 +4,7 @@ import contextlib
 import logging
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -25,23 +26,30 @@ def open_run(config: Config) -> Path:
     Raises:
         UserError: --output-dir holds another run and --resume is not given, or it cannot be written.
     """
-    resume, folder = config.train.resume, config.train.output_dir
-    if folder is None and resume not in ("", "auto"):
-        folder = Path(resume).parent.parent  # RUN/checkpoints/last.pt
-    if folder is None:
-        base = Path("runs") / config.recipe
-        folder = following = base
-        number = 2
-        while (following / "checkpoints").exists():  # a start that failed left nothing to keep
-            folder, following, number = following, base.with_name(f"{base.name}-{number}"), number + 1
-        folder = folder if resume else following  # `auto` goes on with the newest
-    elif (folder / "checkpoints").exists() and not resume:
-        raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another folder")
     try:
+        folder = _choose_folder(config)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--output-dir {folder}: cannot be made: {error.strerror}") from None
+        raise UserError(f"--output-dir {config.train.output_dir or error.filename}: cannot be made: {error.strerror}"
+                        ) from None
     return folder
+
+
+def _choose_folder(config: Config) -> Path:
+    resume, folder = config.train.resume, config.train.output_dir
+    if folder is None and resume not in ("", "auto"):
+        return Path(resume).parent.parent  # RUN/checkpoints/last.pt
+    if folder is not None:
+        if (folder / "checkpoints").exists() and not resume:
+            raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another "
+                            "folder")
+        return folder
+    base = Path("runs") / config.recipe
+    folder = following = base
+    number = 2
+    while (following / "checkpoints").exists():  # a start that failed left nothing to keep
+        folder, following, number = following, base.with_name(f"{base.name}-{number}"), number + 1
+    return folder if resume else following  # `auto` goes on with the newest
 
 
 def run_to_resume(config: Config, run_dir: Path) -> dict | None:
@@ -126,8 +134,10 @@ class RunLog:
         self.screen = logging.StreamHandler()
         self.screen.setFormatter(logging.Formatter("%(message)s"))
         self.around_bar = logging_redirect_tqdm([log])
+        self.of_threads = threading.excepthook
 
     def __enter__(self) -> None:
+        threading.excepthook = self._of_thread
         log.setLevel(logging.INFO)
         log.propagate = False
         if self.silent:
@@ -138,6 +148,12 @@ class RunLog:
 
     def __exit__(self, *exception) -> None:
         log.handlers, log.propagate = [], True
+        threading.excepthook = self.of_threads
         if not self.silent:
             self.around_bar.__exit__(*exception)
             self.file.close()
+
+    def _of_thread(self, error: threading.ExceptHookArgs) -> None:
+        """TensorBoard's thread hands what it meets, such as a full disk, to the main one, which tells it."""
+        if not issubclass(error.exc_type, OSError):
+            self.of_threads(error)

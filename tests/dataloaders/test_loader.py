@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from threading import Event
 
@@ -9,11 +10,12 @@ import torch
 from torch.utils.data import Dataset
 
 from dataloaders.clips import Clip
-from dataloaders.loader import Loader
+from dataloaders.loader import Loader, _end_workers
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
+from tests.over import assert_over
 from utils.config import SimclrDataConfig, VideoDataConfig
 from utils.errors import UserError
 
@@ -168,6 +170,51 @@ def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     for worker in multiprocessing.active_children():
         worker.join(timeout=60)
     assert multiprocessing.active_children() == []  # the one that hangs would keep the program from ending
+
+
+class Fatal(Blocking):
+    """Reads its clips, and ends its process at one."""
+
+    def __getitem__(self, draw):
+        if draw.index == self.blocked:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(draw)
+
+
+@pytest.fixture
+def alone():
+    """No loader process is there from before, or stays."""
+    def clear():
+        handler = signal.getsignal(signal.SIGCHLD)
+        _end_workers()
+        for child in multiprocessing.active_children():
+            child.join()
+        signal.signal(signal.SIGCHLD, handler)
+
+    clear()
+    yield
+    clear()
+
+
+def test_a_reader_that_brings_its_process_down_is_told_with_the_clips_name(clips, alone):
+    """And without the one that the other process is reading, which waits for ever."""
+    dataset = Fatal(Blocking(VideoDataset(clips[:4], SETTINGS, 0), blocked=2), blocked=1)
+    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=0)
+    with pytest.raises(UserError) as error:
+        list(fatal.epoch(0))
+    assert str(error.value).startswith(f"a loader process died while reading {clips[1].id}: DataLoader worker")
+
+
+def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips, alone):
+    """And not while it is used, where the error would be taken for one of whatever is being done."""
+    two = loader(clips, workers=1, size=1)
+    batches = two.epoch(0)
+    next(batches)
+    child, = multiprocessing.active_children()
+    child.kill()
+    assert_over([child.pid])  # which takes no notice of it in torch's place
+    with pytest.raises(UserError, match=f"a loader process died while reading .*pid.* {child.pid}"):
+        list(batches)
 
 
 class Failing(Blocking):

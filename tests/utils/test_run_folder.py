@@ -1,4 +1,5 @@
 import logging
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from utils import checkpoint
 from utils.config import VideoConfig, VideoLossConfig, VideoTrainConfig
 from utils.errors import UserError
-from utils.run_folder import RunLog, open_run, run_to_resume
+from utils.run_folder import RESULTS, RunLog, begin_results, has_results, open_run, run_to_resume
 
 
 def config(**settings) -> VideoConfig:
@@ -80,6 +81,64 @@ def test_going_on_in_another_folder_takes_the_best_weights_along(tmp_path):
     old, new = a_run(tmp_path / "old"), tmp_path / "new"
     assert run_to_resume(config(resume=str(old / "checkpoints" / "last.pt"), output_dir=new), new)["epoch"] == 3
     assert checkpoint.load(new / "checkpoints" / "best.pt") == {"score": 0.5}
+
+
+def test_resume_falls_back_to_the_checkpoint_before(tmp_path, caplog):
+    folder = a_run(tmp_path / "run")
+    kept = folder / "checkpoints"
+    checkpoint.save_last({"config": config().flat(), "epoch": 4, "steps": 20}, kept)
+    (kept / "last.pt").write_bytes(b"PK")
+    elsewhere = config(resume=str(kept / "last.pt"), output_dir=tmp_path / "new")
+    assert run_to_resume(elsewhere, tmp_path / "new")["epoch"] == 3 and len(caplog.records) == 1
+    assert {path.name for path in kept.iterdir()} == {"best.pt", "last.pt", "previous.pt"}
+    for resume in ("auto", str(kept / "last.pt")):
+        assert run_to_resume(config(resume=resume), folder)["epoch"] == 3
+        assert {path.name for path in kept.iterdir()} == {"best.pt", "damaged.pt", "previous.pt"}
+    assert run_to_resume(config(resume=str(kept / "previous.pt")), folder)["epoch"] == 3 and len(caplog.records) == 3
+    with pytest.raises(UserError, match="damaged.pt: not a whole checkpoint"):  # only the last has one before it
+        run_to_resume(config(resume=str(kept / "damaged.pt")), folder)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_run_has_results_when_the_last_of_them_stands(tmp_path, name):
+    for each in RESULTS:
+        (tmp_path / each).touch()
+    assert has_results(tmp_path)
+    (tmp_path / name).unlink()
+    assert not has_results(tmp_path)
+
+
+def test_results_of_an_earlier_end_are_none_of_the_one_to_come(tmp_path):
+    begin_results(tmp_path)
+    for name in RESULTS:
+        (tmp_path / name).touch()
+    begin_results(tmp_path)
+    assert not has_results(tmp_path) and (tmp_path / "metrics.json").is_file()
+
+
+def test_a_log_that_cannot_be_written(tmp_path):
+    with pytest.raises(UserError, match="gone/train.log: cannot be written: No such file or directory$"):
+        RunLog(tmp_path / "gone")
+    (tmp_path / "train.log").symlink_to("/dev/full")
+    log = logging.getLogger("camxuc")
+    with pytest.raises(UserError, match="train.log: cannot be written: No space left on device$"), RunLog(tmp_path):
+        log.info("five clips")
+    assert not log.handlers
+
+
+def test_writes_that_fail_in_another_thread_are_left_to_the_main_one_to_tell(tmp_path, monkeypatch):
+    def end(error: Exception) -> None:
+        raise error
+
+    told = []
+    monkeypatch.setattr(threading, "excepthook", lambda error: told.append(error.exc_type))
+    former = threading.excepthook
+    with RunLog(tmp_path):
+        for error in (OSError(28, "No space left on device"), KeyError("mine")):
+            thread = threading.Thread(target=end, args=(error,))
+            thread.start()
+            thread.join()
+    assert threading.excepthook is former and told == [KeyError]
 
 
 def test_the_log_goes_to_screen_and_file_and_leaves_nothing_behind(tmp_path, capsys):

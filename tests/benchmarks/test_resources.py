@@ -1,0 +1,59 @@
+import mmap
+import multiprocessing
+import os
+import threading
+
+from benchmarks.resources import MIB, Held, descendants, shared_memory
+
+
+def below(pipe) -> None:
+    """A process with a child of its own, which both wait."""
+    child = multiprocessing.get_context("fork").Process(target=pipe.recv)
+    child.start()
+    pipe.send(child.pid)
+    child.join()
+
+
+def test_children_and_theirs():
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=below, args=(theirs,))
+    before = Held.now()
+    process.start()
+    grandchild = ours.recv()
+    assert set(descendants(os.getpid())) >= {process.pid, grandchild} and grandchild in descendants(process.pid)
+    held = Held.now()
+    assert held.children == before.children + 2 and held.threads == before.threads + 2
+    assert held.children_resident > before.children_resident + 1
+    ours.send(None)
+    process.join()
+    assert Held.now().children == before.children
+    assert descendants(process.pid) == []
+
+
+def test_files_threads_and_memory(tmp_path):
+    before, done = Held.now(), threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    with open(tmp_path / "one", "w"), open(tmp_path / "two", "w"):
+        block = mmap.mmap(-1, 64 * MIB)
+        block.write(b"x" * (64 * MIB))
+        held = Held.now()
+    done.set()
+    thread.join()
+    block.close()
+    assert (held.open_files - before.open_files, held.threads - before.threads) == (2, 1)
+    assert 60 < held.resident - before.resident < 80
+
+
+def test_shared_memory_of_a_process_removed_or_not():
+    own = os.getpid()
+    before, name = shared_memory([own]), f"/dev/shm/camxuc_{own}_test"
+    with open(name, "w+b") as file:
+        file.truncate(3 * mmap.PAGESIZE)
+        assert sum(shared_memory([own]).values()) - sum(before.values()) == 3 * mmap.PAGESIZE
+        with mmap.mmap(file.fileno(), 0) as block:
+            os.unlink(name)
+            block[0] = 1
+            now = shared_memory([own])
+    assert (len(now) - len(before), sum(now.values()) - sum(before.values())) == (1, 3 * mmap.PAGESIZE)
+    assert shared_memory([own]) == before

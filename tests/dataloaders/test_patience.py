@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dataloaders.patience import at_most
+from tests.over import assert_over
+
+HANGS = """\
+import multiprocessing, os, sys
+from dataloaders.patience import at_most
+
+child = multiprocessing.get_context("fork").Process(target=os.read, args=(os.pipe()[0], 1))
+child.start()
+print(child.pid, flush=True)
+with at_most(0.5, "a/b.avi"):
+    open(sys.argv[1])
+print("not reached")
+"""
+
+
+def test_what_hangs_is_ended_with_its_name_and_the_children_too(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = subprocess.run([sys.executable, "-c", HANGS, tmp_path / "pipe"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr == "error: reading took over 0.5 s (--reader-timeout): a/b.avi\n"
+    assert_over([int(done.stdout)])
+
+
+@pytest.mark.parametrize("seconds, watched", [(300, True), (0, False)])
+def test_what_does_not_hang_is_let_alone(seconds, watched):
+    before = threading.active_count()
+    with pytest.raises(KeyError), at_most(seconds, "a"):
+        assert threading.active_count() == before + watched
+        raise KeyError
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
+    assert threading.active_count() == before
+
+
+def test_a_loader_process_is_let_alone(monkeypatch):
+    monkeypatch.setattr("dataloaders.patience.get_worker_info", lambda: "one")
+    before = threading.active_count()
+    with at_most(300, "a"):
+        assert threading.active_count() == before
