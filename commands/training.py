@@ -12,14 +12,14 @@ from dataloaders import build_loaders
 from models import save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
-from utils.distributed import first, processes, world_size
+from utils.distributed import first, processes, rank, world_size
 from utils.findings import tell
 from utils.prediction import Predictions
 from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
 from utils.report import write_report
 from utils.results import summarise, write_json, write_predictions
-from utils.run_folder import RunLog, begin_results, has_results, open_run, run_to_resume
+from utils.run_folder import RunLog, begin_results, has_results, open_run, run_to_resume, silence
 
 log = logging.getLogger("camxuc")
 
@@ -28,7 +28,7 @@ def run_training(config: Config, recipe: str) -> None:
     """Train, choose on validation, score test once, write the report; in one process, or in several beside it."""
     with processes(config.train.device):
         run_dir = first(lambda: open_run(config))
-        with RunLog(run_dir):
+        with RunLog(run_dir) if rank() == 0 else silence():
             state = first(lambda: run_to_resume(config, run_dir))
             trainer = _trainer(config, run_dir)
             if state:

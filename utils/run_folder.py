@@ -5,13 +5,13 @@ import logging
 import shutil
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from utils import checkpoint
 from utils.config import FREE_TO_CHANGE, Config
-from utils.distributed import rank
 from utils.errors import UserError
 from utils.whole_file import cannot_be_written, whole_file
 
@@ -116,18 +116,23 @@ class LogFile(logging.FileHandler):
             super().close()
 
 
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """While entered, nothing is logged: the first of several processes says what all would say."""
+    log.handlers, log.propagate = [logging.NullHandler()], False
+    try:
+        yield
+    finally:
+        log.handlers, log.propagate = [], True
+
+
 class RunLog:
     """While entered, the log goes to the screen, around the progress bar, and to run_dir/train.log.
-
-    That of all but the first of several processes, which would say the same, goes nowhere.
 
     That of a start that failed before the first checkpoint is written over.
     """
 
     def __init__(self, run_dir: Path):
-        self.silent = rank() > 0
-        if self.silent:
-            return
         mode = "a" if (run_dir / "checkpoints").exists() else "w"
         self.file = LogFile(run_dir / "train.log", mode)
         self.file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -140,18 +145,14 @@ class RunLog:
         threading.excepthook = self._of_thread
         log.setLevel(logging.INFO)
         log.propagate = False
-        if self.silent:
-            log.handlers = [logging.NullHandler()]
-            return
         log.handlers = [self.screen, self.file]
         self.around_bar.__enter__()
 
     def __exit__(self, *exception) -> None:
+        self.around_bar.__exit__(*exception)
         log.handlers, log.propagate = [], True
         threading.excepthook = self.of_threads
-        if not self.silent:
-            self.around_bar.__exit__(*exception)
-            self.file.close()
+        self.file.close()
 
     def _of_thread(self, error: threading.ExceptHookArgs) -> None:
         """TensorBoard's thread hands what it meets, such as a full disk, to the main one, which tells it."""
