@@ -1,4 +1,4 @@
-"""Whole trainings by several real processes: their results, signals, errors, and what is left when one of them is gone."""
+"""Whole trainings by several real processes: results, signals, errors, and what is left when one of them is gone."""
 
 import csv
 import json

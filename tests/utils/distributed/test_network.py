@@ -59,7 +59,7 @@ def untouched() -> list[bool]:
 
 
 def accumulate(last_only: bool) -> list:
-    """The gradient of two backward passes, of a weight that has the rank as its gradient in the first, 1 in the second."""
+    """The gradient of two backward passes, of a weight with the rank as its gradient in the first, 1 in the second."""
     model = nn.Linear(1, 1, bias=False)
     parallel = spread(model, torch.device("cpu"))
     seen = []
