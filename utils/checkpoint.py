@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from utils.errors import UserError, first_line
+from utils.unpickling import read_tensors
 
 
 def save(state: dict, path: Path) -> None:
@@ -34,13 +35,16 @@ def load(path: Path) -> dict:
     """What `save` wrote.
 
     Raises:
-        UserError: no such file, truncated, or holding more than tensors and plain values.
+        UserError: no such file, truncated, compressed, or holding more than tensors and plain values.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = read_tensors(path)
     except pickle.UnpicklingError:  # torch's text advises to unpickle it
         raise UserError(f"{path}: not a whole checkpoint: holds more than tensors and plain values") from None
     except Exception as error:  # zip, pickle and tensor readers each have their own; all mean the same here
         raise UserError(f"{path}: not a whole checkpoint: {first_line(error)[:120]}") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: not a whole checkpoint: holds a {type(state).__name__}, not a state by name")
+    return state
