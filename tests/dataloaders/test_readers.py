@@ -106,28 +106,6 @@ def test_truncated_avi_gives_the_frames_that_are_left(avi, tmp_path, share):
     assert "video file cut short" not in read_clip(avi, everything).notes
 
 
-@pytest.mark.parametrize("name", ["avi", "mp4"])
-@pytest.mark.parametrize("lost, cut", [(0, False), (1, True), (0.4, True)])
-def test_a_file_that_ends_before_its_container_is_cut_short(request, tmp_path, name, lost, cut):
-    content = request.getfixturevalue(name).read_bytes()
-    (tmp_path / "file").write_bytes(content[: len(content) - (int(lost * len(content)) if lost < 1 else lost)])
-    assert readers.is_cut_short(tmp_path / "file") is cut
-
-
-FTYP, LONG = b"\0\0\0\x08ftyp", b"\0\0\0\x01mdat" + b"\0" * 7
-
-
-@pytest.mark.parametrize("content, cut", [
-    (b"", False), (b"no video at all", False),
-    (b"RIFF\x04\0\0\0AVI ", False), (b"RIFF\x05\0\0\0AVI ", True), (b"RIFF" + b"\xff" * 4 + b"AVI ", False),
-    (b"\0\0\0\0ftyp", False), (FTYP + b"\0\0\0\0mdat", False), (FTYP + b"\0\0\0\x07mdat", False),
-    (FTYP + b"\0\0\0\x08mdat", False), (FTYP + b"\0\0\0\x09mdat", True),
-    (FTYP + LONG + b"\x10", False), (FTYP + LONG + b"\x11", True)])
-def test_lengths_that_containers_claim(tmp_path, content, cut):
-    (tmp_path / "file").write_bytes(content)
-    assert readers.is_cut_short(tmp_path / "file") is cut
-
-
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_truncated_mp4_has_lost_its_index(mp4, tmp_path, share):
     content = mp4.read_bytes()
