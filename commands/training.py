@@ -11,6 +11,7 @@ from commands.probe import probe, probe_table
 from models import save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
+from utils.errors import UserError, first_line
 from utils.findings import tell
 from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
@@ -19,6 +20,8 @@ from utils.results import summarise, write_json, write_predictions
 from utils.run_folder import RunLog, open_run, run_to_resume
 
 log = logging.getLogger("camxuc")
+
+PLACES = {"epoch": int, "batch": int, "steps": int, "best": dict, "history": list}  # of a state, where training was
 
 
 def run_training(config: Config, recipe: str) -> None:
@@ -29,7 +32,7 @@ def run_training(config: Config, recipe: str) -> None:
         save_config(config, run_dir / "config.yaml")
         trainer = build_trainer(config, run_dir)
         if state:
-            trainer.load_state_dict(state)
+            _go_on(trainer, state, config.train.resume)
             log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
         if trainer.finished and (run_dir / "metrics.json").is_file():
             log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
@@ -44,6 +47,19 @@ def run_training(config: Config, recipe: str) -> None:
             trainer.loaders = with_features(trainer, run_dir)
         trainer.fit()
         finish(trainer, run_dir)
+
+
+def _go_on(trainer: Trainer, state: dict, resume: str) -> None:
+    """
+    Raises:
+        UserError: the state is not one of this training.
+    """
+    try:
+        trainer.load_state_dict(state)
+        if wrong := [name for name, kind in PLACES.items() if type(state[name]) is not kind]:
+            raise TypeError(f"{wrong[0]} is a {type(state[wrong[0]]).__name__}")
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"--resume {resume}: not the state of this training: {first_line(error)}") from None
 
 
 def finish(trainer: Trainer, run_dir: Path) -> None:

@@ -52,10 +52,10 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
         log.info("--resume auto: no checkpoint in %s, starting anew", run_dir)
         return None
     state = checkpoint.load(path)
-    if "config" not in state:
+    if not isinstance(state.get("config"), dict):
         raise UserError(f"{path}: not the state of a training; --resume takes RUN/checkpoints/last.pt")
     then, now = state["config"], config.flat()
-    changed = [f"{key} {then.get(key)} -> {now[key]}" for key in now
+    changed = [f"{key} {_told(then.get(key))} -> {now[key]}" for key in now
                if key not in FREE_TO_CHANGE and then.get(key) != now[key]]
     if changed:
         raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
@@ -64,6 +64,12 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(best, run_dir / "checkpoints" / "best.pt")  # no later epoch may be better
     return state
+
+
+def _told(value) -> str:
+    """A setting; of another thing its kind, for its text may have no end: a list can hold another one twice, and so on."""
+    plain = all(isinstance(one, (str, int, float, type(None))) for one in (value if isinstance(value, list) else [value]))
+    return str(value) if plain else f"a {type(value).__name__}"
 
 
 class RunLog:
