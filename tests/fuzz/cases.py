@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataloaders.clips import ClipError
 from utils.errors import UserError
 
 NUMBERS = [pytest.param(300, id="some"), pytest.param(10_000, id="many", marks=pytest.mark.slow)]
@@ -41,10 +40,6 @@ def refused(read: Callable, *errors: type[Exception]):
         assert said.strip() and len(said.splitlines()) == 1 and said.isprintable()
         assert len(said) < 2000
         return None
-
-
-def clip_or_refused(read: Callable):
-    return refused(read, ClipError)
 
 
 @st.composite
