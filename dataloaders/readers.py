@@ -17,7 +17,7 @@ decord.logging.set_level(decord.logging.QUIET)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # A header that claims more is damaged or hostile; 2^26 pixels is 8192 x 8192.
 LARGEST_FRAME = 2**26
-# The frames of a clip lie in memory together, some 64 of 4K at most: a few kilobytes of a video can be gigabytes of black.
+# The frames of a clip lie in memory together, 64 of 4K at most: a few kilobytes of a video can be gigabytes of black.
 LARGEST_CLIP = 2**29  # pixels
 
 

@@ -43,8 +43,10 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
 
 
 class _Reader(pickle.Unpickler):
-    """Knows modules, each a bag of its attributes, and tensors. What it hands to the pickle is its own, none of torch's:
-    whatever the pickle does to it concerns nobody else."""
+    """Knows modules, each a bag of its attributes, and tensors.
+
+    What it hands to the pickle is its own and none of torch's: whatever is done to it concerns nobody else.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, path: Path):
         (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1)

@@ -67,8 +67,10 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
 
 
 def _told(value) -> str:
-    """A setting; of another thing its kind, for its text may have no end: a list can hold another one twice, and so on."""
-    plain = all(isinstance(one, (str, int, float, type(None))) for one in (value if isinstance(value, list) else [value]))
+    """A setting; of another thing its kind, for its text may have no end: a list can hold another one twice, and so on.
+    """
+    parts = value if isinstance(value, list) else [value]
+    plain = all(isinstance(part, (str, int, float, type(None))) for part in parts)
     return str(value) if plain else f"a {type(value).__name__}"
 
 

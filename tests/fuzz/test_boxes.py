@@ -18,7 +18,8 @@ FILES = [json.dumps({"train/Anger/1.avi": [1, 2, 30.5, 40], "CAER/train/Fear/2":
 def test_boxes(number, tmp_path):
     path = tmp_path / "face.json"
 
-    @fuzzed(number, changed(json.loads(FILES[0])) | damaged(FILES, ['"1.jpg"', "[1,2,3,4]", "{}", "[]", "1e308", "-1e5", '"a":', "false"]))
+    @fuzzed(number, changed(json.loads(FILES[0])) | damaged(FILES, [
+        '"1.jpg"', "[1,2,3,4]", "{}", "[]", "1e308", "-1e5", '"a":', "false"]))
     def check(content):
         path.write_bytes(content)
         boxes = refused(lambda: Boxes(path))

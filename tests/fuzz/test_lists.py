@@ -1,4 +1,4 @@
-"""Any list file, and any label table of DAiSEE's: clips inside the root with labels in range, or one line that says why."""
+"""Any list file, and any label table of DAiSEE's: clips inside the root with labels in range, or one line of why not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Any index of a pack: clips with labels in range and frames that are whole or refused, or one line that says why not."""
+"""Any index of a pack: clips with labels in range and frames that are whole or refused, or one line of why not."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.dataloaders.footage import frame, write_image
 from tests.fuzz.cases import NUMBERS, changed, damaged, fuzzed, refused
 
 CLASSES = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
-# Not yet refused with the index: a frame whose notes name no step of the ladder; a key that is no number, of half a letter.
+# Not yet refused with the index: a frame whose notes name no step of the ladder; a key that is no number.
 LACKING = (IndexError, UnicodeEncodeError)
 RECIPE = "dataset: caer\nclip_pretrained: none\nimage_size: 16\nval_fraction: 0.5\nroot_dir: "
 

@@ -52,7 +52,8 @@ def _presence(view: View, split: Split) -> Iterator[Finding]:
 
 
 def _links(view: View, split: Split) -> Iterator[Finding]:
-    """Links are followed wherever they lead, for data sets are often laid out with them; that they lead away is told."""
+    """Links are followed wherever they lead, for data sets are often laid out with them; those that lead away are told.
+    """
     root = view.config.data.root_dir
     if root is None:
         return
