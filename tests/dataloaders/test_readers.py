@@ -361,6 +361,21 @@ def test_image_whose_header_claims_a_huge_size(tmp_path, make, suffix):
         read_clip(tmp_path / f"x{suffix}", everything)
 
 
+@pytest.mark.parametrize("name", ["film.avi", "narrow.avi", "folder"])
+def test_frames_that_are_too_large_together_are_refused_and_fewer_of_them_read(avi, tmp_path, monkeypatch, name):
+    if name == "film.avi":
+        path = avi
+    elif name == "folder":
+        path = folder_of(tmp_path / "folder", [f"{number}.png" for number in range(4)])
+    else:  # read by OpenCV
+        path = avi
+        monkeypatch.setattr(readers, "_read_with_decord", readers._read_with_opencv)
+    monkeypatch.setattr(readers, "LARGEST_CLIP", 3 * 64 * 128)
+    assert numbers_of(read_clip(path, lambda count: [2, 0, 0, 1]).pixels) == [2, 0, 0, 1]
+    with pytest.raises(ClipError, match="too large together"):
+        read_clip(path, lambda count: [0, 1, 2, 3])
+
+
 def test_image_over_the_bound_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(readers, "LARGEST_FRAME", 64 * 128 - 1)
     with pytest.raises(ClipError, match="x.png: 128x64 pixels is too large"):
