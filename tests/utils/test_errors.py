@@ -6,7 +6,8 @@ from utils.errors import LONGEST, UserError, first_line
 
 @pytest.mark.parametrize("error", [UserError, ClipError])
 @pytest.mark.parametrize("text, said", [
-    ("Pin trâu: 'x' 😀", "Pin trâu: 'x' 😀"), ("a\nb\r\nc\u2028d", "a b  c d"), ("\x1b[2J\0x\ud800", " [2J x "), ("", "")])
+    ("Pin trâu: 'x' 😀", "Pin trâu: 'x' 😀"), ("a\nb\r\nc\u2028d", "a b  c d"), ("\x1b[2J\0x\ud800", " [2J x "),
+    ("", "")])
 def test_an_error_is_one_line_that_can_be_printed(error, text, said):
     assert str(error(text)) == said
 
