@@ -13,6 +13,7 @@ from models import save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
 from utils.distributed import first, processes, rank, world_size
+from utils.errors import UserError, first_line
 from utils.findings import tell
 from utils.prediction import Predictions
 from utils.provenance import record, tell_aloud
@@ -23,6 +24,8 @@ from utils.run_folder import RunLog, begin_results, has_results, open_run, run_t
 
 log = logging.getLogger("camxuc")
 
+PLACES = {"epoch": int, "batch": int, "steps": int, "best": dict, "history": list}  # of a state, where training was
+
 
 def run_training(config: Config, recipe: str) -> None:
     """Train, choose on validation, score test once, write the report; in one process, or in several beside it."""
@@ -32,7 +35,7 @@ def run_training(config: Config, recipe: str) -> None:
             state = first(lambda: run_to_resume(config, run_dir))
             trainer = _trainer(config, run_dir)
             if state:
-                trainer.load_state_dict(state)
+                _go_on(trainer, state, config.train.resume)
                 log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
             if trainer.finished and has_results(run_dir):
                 log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
@@ -62,6 +65,19 @@ def _begin(trainer: Trainer, run_dir: Path, recipe: str, resumed: bool) -> None:
         write_json([finding.as_dict() for finding in findings], run_dir / "check.json")
         tell(findings, "check")
         stop_on_errors(findings, config)
+
+
+def _go_on(trainer: Trainer, state: dict, resume: str) -> None:
+    """
+    Raises:
+        UserError: the state is not one of this training.
+    """
+    try:
+        trainer.load_state_dict(state)
+        if wrong := [name for name, kind in PLACES.items() if type(state[name]) is not kind]:
+            raise TypeError(f"{wrong[0]} is a {type(state[wrong[0]]).__name__}")
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"--resume {resume}: not the state of this training: {first_line(error)}") from None
 
 
 def finish(trainer: Trainer, run_dir: Path) -> None:

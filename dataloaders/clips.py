@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from utils.errors import UserError
+from utils.errors import Told, UserError
 
 VIDEO = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
 IMAGE = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
-class ClipError(Exception):
+class ClipError(Told):
     """This clip cannot be read; the text says why. The clip is counted and left out."""
 
 
@@ -27,10 +27,10 @@ def inside(root: Path, listed: str, where: str) -> Path:
     """The path of a listed file, which must not lead out of the root.
 
     Raises:
-        UserError: an absolute path, one with `..`, or the root itself.
+        UserError: an absolute path, one with `..` or NUL, or the root itself.
     """
     pure = PureWindowsPath(listed)  # takes both separators, and knows drives
-    if pure.anchor or ".." in pure.parts or not pure.parts:
+    if pure.anchor or ".." in pure.parts or not pure.parts or "\0" in listed:
         raise UserError(f"{where}: {listed!r} is no path inside --root-dir; paths must be relative to it")
     return root / pure.as_posix()
 

@@ -57,7 +57,7 @@ def read_features(loader: Loader, folder: Path, split: str) -> Loader | None:
         told, whole = table["clips"], table["sha256"] == sha256(array)
         features = np.load(array, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
         whole &= len(told) == len(features) == loader.size and all({"notes", "bad"} & one.keys() for one in told)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ArithmeticError, AttributeError, KeyError, MemoryError, RecursionError, TypeError, ValueError):
         whole = False
     if not whole:
         raise UserError(f"{array}: these features are damaged; delete {folder}, and they are made again")

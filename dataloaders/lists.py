@@ -8,6 +8,7 @@ from pathlib import Path
 from dataloaders.clips import IMAGE, VIDEO, Clip, inside
 from utils.errors import UserError
 
+LONGEST = 2**29  # bytes: of a box file that is four numbers for each of 10 million frames
 LINE = re.compile(r"(.*\S)\s+\d+\s+(-?\d{1,9})")
 
 
@@ -46,7 +47,13 @@ def _rows(path: Path) -> list[tuple[str, int]]:
 
 
 def read_text(path: Path) -> str:
+    """
+    Raises:
+        UserError: unreadable, too long, or not UTF-8.
+    """
     try:
+        if (size := path.stat().st_size) > LONGEST:
+            raise UserError(f"{path}: {size:,} bytes are too much for a list, a table or a box file")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None

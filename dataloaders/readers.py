@@ -10,11 +10,15 @@ import decord
 import numpy as np
 
 from dataloaders.clips import IMAGE, ClipError, frame_number
+from dataloaders.containers import check_container, is_cut_short
+from utils.errors import first_line
 
 decord.logging.set_level(decord.logging.QUIET)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # A header that claims more is damaged or hostile; 2^26 pixels is 8192 x 8192.
 LARGEST_FRAME = 2**26
+# The frames of a clip lie in memory together, 64 of 4K at most: a few kilobytes of a video can be gigabytes of black.
+LARGEST_CLIP = 2**29  # pixels
 
 
 @dataclass
@@ -35,12 +39,12 @@ def read_clip(path: Path, pick: Pick) -> Frames:
     `pick` may be called twice, for readers can differ in their count; it must not depend on earlier calls.
 
     Raises:
-        ClipError: absent, empty, not a video or image, no frame, or a frame that cannot be decoded.
+        ClipError: absent, empty, not a video or image, no frame, a frame that cannot be decoded, or frames too large.
     """
     try:
         return _read(path, pick)
     except OSError as error:
-        raise ClipError(error.strerror) from None
+        raise ClipError(error.strerror or first_line(error)) from None
 
 
 def _read(path: Path, pick: Pick) -> Frames:
@@ -55,7 +59,19 @@ def _read(path: Path, pick: Pick) -> Frames:
     return _read_video(path, pick)
 
 
+def check_size(width: int, height: int, frames: int = 1) -> None:
+    """
+    Raises:
+        ClipError: too many pixels.
+    """
+    if width * height > LARGEST_FRAME:
+        raise ClipError(f"{width}x{height} pixels is too large")
+    if width * height * frames > LARGEST_CLIP:
+        raise ClipError(f"{frames} frames of {width}x{height} pixels are too large together")
+
+
 def _read_video(path: Path, pick: Pick) -> Frames:
+    check_container(path)
     try:
         frames = _read_with_decord(path, pick)
     except (decord.DECORDError, RuntimeError, IndexError):
@@ -64,26 +80,6 @@ def _read_video(path: Path, pick: Pick) -> Frames:
     if is_cut_short(path):
         frames.notes.append("video file cut short")
     return frames
-
-
-def is_cut_short(path: Path) -> bool:
-    """Whether an AVI or MP4 file ends before its container does. Its frames up to there may still decode."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] == b"RIFF":
-            length = int.from_bytes(head[4:8], "little")
-            return length != 0xFFFFFFFF and 8 + length > size  # all ones: written to a pipe
-        place = 0
-        while head[4:8] == b"ftyp" and place < size:  # from box to box
-            file.seek(place)
-            box = file.read(16)
-            length = int.from_bytes(box[:4], "big")
-            length = int.from_bytes(box[8:], "big") if length == 1 else length
-            if length < 8:  # 0 reaches to the end, the rest is damage
-                return False
-            place += length
-        return place > size
 
 
 def _read_with_decord(path: Path, pick: Pick) -> Frames:
@@ -95,13 +91,17 @@ def _read_with_decord(path: Path, pick: Pick) -> Frames:
         raise IndexError
     indices = pick(len(reader))
     ascending = sorted(set(indices))  # each step back would decode again from a key frame
-    frames = dict(zip(ascending, reader.get_batch(ascending).asnumpy()))  # (H, W, 3) each
+    first = reader.get_batch(ascending[:1]).asnumpy()  # only a frame tells its size
+    check_size(first.shape[2], first.shape[1], len(ascending))
+    rest = reader.get_batch(ascending[1:]).asnumpy() if ascending[1:] else ()
+    frames = dict(zip(ascending, (*first, *rest)))  # (H, W, 3) each
     return Frames([frames[index] for index in indices], indices)
 
 
 def _read_with_opencv(path: Path, pick: Pick) -> Frames:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
+        check_size(*(int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)))
         count = 0  # containers over-report: only counting tells
         while capture.grab():
             count += 1
@@ -118,6 +118,7 @@ def _read_with_opencv(path: Path, pick: Pick) -> Frames:
             if not read:
                 raise ClipError(f"frame {index} cannot be decoded")
             if image is not None:
+                check_size(image.shape[1], image.shape[0], len(wanted))
                 frames[index] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     finally:
         capture.release()
@@ -139,7 +140,12 @@ def _read_folder(folder: Path, pick: Pick) -> Frames:
     if not files:
         raise ClipError("the folder holds no image")
     indices = pick(len(files))
-    read = {index: read_image(files[index]) for index in set(indices)}
+    read, pixels = {}, 0
+    for index in sorted(set(indices)):
+        read[index] = read_image(files[index])
+        pixels += read[index].shape[0] * read[index].shape[1]
+        if pixels > LARGEST_CLIP:
+            raise ClipError("its frames are too large together")
     numbers = [frame_number(files[index].name) for index in indices]
     numbers = [index if number is None else number for index, number in zip(indices, numbers)]
     return Frames([read[index] for index in indices], numbers)
@@ -153,6 +159,8 @@ def read_image(path: Path) -> np.ndarray:
         raise ClipError(f"{path.name}: the image is too large") from None
     if image is None:
         raise ClipError(f"{path.name}: cannot be decoded")
-    if image.shape[0] * image.shape[1] > LARGEST_FRAME:
-        raise ClipError(f"{path.name}: {image.shape[1]}x{image.shape[0]} pixels is too large")
+    try:
+        check_size(image.shape[1], image.shape[0])
+    except ClipError as error:
+        raise ClipError(f"{path.name}: {error}") from None
     return image

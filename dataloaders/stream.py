@@ -12,7 +12,8 @@ import numpy as np
 
 from dataloaders.clips import IMAGE, ClipError, frame_number
 from dataloaders.crops import resize
-from dataloaders.readers import LARGEST_FRAME, frame_files, is_cut_short, read_image
+from dataloaders.containers import check_container, is_cut_short
+from dataloaders.readers import check_size, frame_files, read_image
 from utils.errors import first_line
 
 # FFmpeg would follow the paths in a playlist, and draw a text file. `mov` is mp4 too, `asf` is wmv.
@@ -75,6 +76,7 @@ class Stream:
         if source.suffix.lower() in IMAGE:
             self.seconds = 0.0
             return iter([_shrunk(read_image(source), 0, 0.0)])
+        check_container(source)
         return self._of_video(source)
 
     def _of_folder(self, folder: Path) -> Iterator[Moment]:
@@ -156,8 +158,7 @@ ATTACHED_PICTURE = av.stream.Disposition.attached_pic  # the cover of a piece of
 
 def _picture(frame: av.VideoFrame, number: int, at: float) -> Moment:
     """Upright, and not longer than LONGEST_SIDE."""
-    if frame.width * frame.height > LARGEST_FRAME:
-        raise ClipError(f"{frame.width}x{frame.height} pixels is too large")
+    check_size(frame.width, frame.height)
     scale = max(frame.width, frame.height) / LONGEST_SIDE
     if scale <= 1:
         pixels, scale = frame.to_ndarray(format="rgb24"), 1.0

@@ -1,6 +1,5 @@
 """The model card: what a run was trained on, what it scores beside baselines, and what it is not for."""
 
-import json
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -10,6 +9,7 @@ from inference.run import Run
 from utils.config import TextConfig
 from utils.report import page_of
 from utils.report.frame import percent, spelt
+from utils.results import read_metrics
 from utils.tasks import build_task
 
 TASKS = {"video": "video-classification", "text": "text-classification"}
@@ -17,8 +17,7 @@ TASKS = {"video": "video-classification", "text": "text-classification"}
 
 def metrics_of(run: Run) -> dict[str, dict]:
     """The scores of the run's splits, test first; empty where it was not scored."""
-    path = run.folder / "metrics.json"
-    return dict(reversed(json.loads(path.read_text(encoding="utf-8")).items())) if path.is_file() else {}
+    return dict(reversed(read_metrics(run.folder / "metrics.json").items()))
 
 
 def headline(run: Run) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import difflib
 import logging
 import pickle
-import warnings
 from pathlib import Path
 
 import open_clip
@@ -12,8 +11,10 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from open_clip.transformer import QuickGELU, Transformer
 from torch import Tensor, nn
 
+from models.torchscript import is_torchscript, read_torchscript
 from models.towers import TimmTower  # the import registers our own image towers with timm, too
 from utils.errors import UserError, first_line
+from utils.unpickling import read_tensors
 
 log = logging.getLogger("camxuc")
 
@@ -126,7 +127,7 @@ def _from_file(name: str, path: Path, image_size: int) -> nn.Module:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in a checkpoint file. Nothing is unpickled but tensors.
+    """The state dict in a checkpoint file. Nothing is unpickled but tensors, and no program in it is run.
 
     Raises:
         UserError: the file is not a checkpoint, or holds more than tensors and plain values.
@@ -136,10 +137,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        if _is_torchscript(path):
-            return torch.jit.load(path, map_location="cpu").state_dict()
-        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, said of files that are refused
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+        if is_torchscript(path):
+            return read_torchscript(path)
+        weights = read_tensors(path)
         if not isinstance(weights, dict):
             raise TypeError(f"holds a {type(weights).__name__}, not weights by name")
         return {name.removeprefix("module."): value for name, value in weights.get("state_dict", weights).items()}
@@ -147,12 +147,3 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: cannot be read as a checkpoint: holds more than tensors and plain values") from None
     except Exception as error:  # every reader has its own errors; all mean the same to the user
         raise UserError(f"{path}: cannot be read as a checkpoint: {first_line(error)}") from None
-
-
-def _is_torchscript(path: Path) -> bool:
-    import zipfile
-
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(Path(name).name == "constants.pkl" for name in archive.namelist())

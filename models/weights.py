@@ -38,12 +38,12 @@ def read_about(run_dir: Path) -> dict:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "null"))
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not the weights of a run: {first_line(error)}") from None
     labels = about.get("labels") if isinstance(about, dict) else None
     known = {part.name for part in fields(Labels)}
     if not isinstance(labels, dict) or "classes" not in labels or not labels.keys() <= known or not all(
-            isinstance(part, list) for part in labels.values()):
+            isinstance(part, list) and all(type(one) in (str, int) for one in part) for part in labels.values()):
         raise UserError(f"{path}: not the weights of a run: does not say its classes")
     return about
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from utils.errors import UserError, first_line
+from utils.unpickling import read_tensors
 from utils.whole_file import cannot_be_written, whole_file
 
 log = logging.getLogger("camxuc")
@@ -41,21 +42,23 @@ def load(path: Path) -> dict:
     """What `save` wrote.
 
     Raises:
-        UserError: no such file, truncated, changed since it was written, or holding more than tensors and plain values.
+        UserError: no such file, truncated, changed since it was written, compressed, or holding more than tensors and
+            plain values.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
+        state = read_tensors(path)
         with zipfile.ZipFile(path) as archive:  # torch itself compares no checksums
             if changed := archive.testzip():
-                raise UserError(f"{path}: not a whole checkpoint: {changed} is not as it was written")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except UserError:
-        raise
+                raise ValueError(f"{changed} is not as it was written")
     except pickle.UnpicklingError:  # torch's text advises to unpickle it
         raise UserError(f"{path}: not a whole checkpoint: holds more than tensors and plain values") from None
     except Exception as error:  # zip, pickle and tensor readers each have their own; all mean the same here
         raise UserError(f"{path}: not a whole checkpoint: {first_line(error)[:120]}") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: not a whole checkpoint: holds a {type(state).__name__}, not a state by name")
+    return state
 
 
 def has_last(folder: Path) -> bool:

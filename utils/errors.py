@@ -1,7 +1,21 @@
 """What a person can put right, said in one line."""
 
+LONGEST = 1200  # characters
 
-class UserError(Exception):
+
+class Told(Exception):
+    """An error whose text is one line, whatever a damaged or hostile file put into it.
+
+    Control characters, which could move the cursor or colour the screen, become blanks; of an endless text the middle
+    is left out.
+    """
+
+    def __init__(self, text: str):
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+        super().__init__(text if len(text) <= LONGEST else f"{text[:LONGEST // 2]} ... {text[-LONGEST // 2:]}")
+
+
+class UserError(Told):
     """A mistake in the command, the recipe or the data. Its text says what, where and what to do.
 
     `main.py` prints it without a traceback and exits with status 2.

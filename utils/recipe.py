@@ -22,6 +22,7 @@ log = logging.getLogger("camxuc")
 T = TypeVar("T")
 
 RECIPES = Path(__file__).parent.parent / "configs"
+LONGEST = 2**16  # bytes of a YAML file
 
 
 def load_config(recipe: str, flags: list[str] = ()) -> Config:
@@ -96,8 +97,14 @@ def find_recipe(recipe: str) -> Path:
     return path
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would take the last."""
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would take the last, and aliases: nine lines of them can stand for
+    a billion values."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"alias *{self.peek_event().anchor}: write out what it stands for")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep) for key, _ in node.value]
@@ -109,11 +116,18 @@ class _OnceLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """
     Raises:
-        UserError: not YAML, not a mapping, or a key that stands twice.
+        UserError: unreadable or too long, not YAML, not a mapping, an alias, or a key that stands twice.
     """
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if (size := path.stat().st_size) > LONGEST:
+            raise UserError(f"{path}: {size:,} bytes are no settings; {LONGEST:,} are read at most")
+        settings = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader) or {}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a YAML file: nested too deeply") from None
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Besides its own errors PyYAML lets through whatever its constructors meet: in `!!int ''` an IndexError.
         raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):
         raise UserError(f"{path}: must hold `key: value` lines, not a {type(settings).__name__}")
@@ -124,7 +138,8 @@ def flags_of(settings: dict[str, Any], task: type[Config], where: str | Path) ->
     """The settings of a YAML file, or of the part of one that `where` names, as the flags that would say the same.
 
     Raises:
-        UserError: an unknown key (the nearest known one is named), or a value that is none of a switch.
+        UserError: an unknown key (the nearest known one is named), a value that is none of a switch, or one that would
+            itself be taken for a flag.
     """
     words, known = [], task.settings()
     for key, value in settings.items():
@@ -137,8 +152,11 @@ def flags_of(settings: dict[str, Any], task: type[Config], where: str | Path) ->
             raise UserError(f"{where}: {key}: {value!r} must be true or false")
         if isinstance(value, bool):
             words.append(flag(name) if value else "--no-" + flag(name)[2:])
-        else:
-            words += [flag(name), *map(str, value if isinstance(value, list) else [value])]
+            continue
+        given = list(map(str, value if isinstance(value, list) else [value]))
+        if wrong := next((word for word in given if word.startswith("--") or word == "-h" or "\0" in word), None):
+            raise UserError(f"{where}: {key}: {wrong!r} cannot be a value")
+        words += [flag(name), *given]
     return words
 
 

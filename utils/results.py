@@ -71,7 +71,7 @@ def read_metrics(path: Path) -> dict[str, dict]:
         return {}
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}; delete it, and `eval` writes it anew") from None
     if not isinstance(metrics, dict):
         raise UserError(f"{path}: must be scores by split, not a {type(metrics).__name__}; delete it, and `eval` "

@@ -68,10 +68,10 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
     path = ours / checkpoint.LAST if resume == "auto" else Path(resume)
     goes_on_here = path.parent.resolve() == ours.resolve()
     state = checkpoint.load_last(path.parent, goes_on_here) if path.name == checkpoint.LAST else checkpoint.load(path)
-    if "config" not in state:
+    if not isinstance(state.get("config"), dict):
         raise UserError(f"{path}: not the state of a training; --resume takes RUN/checkpoints/last.pt")
     then, now = state["config"], config.flat()
-    changed = [f"{key} {then.get(key)} -> {now[key]}" for key in now
+    changed = [f"{key} {_told(then.get(key))} -> {now[key]}" for key in now
                if key not in FREE_TO_CHANGE and then.get(key) != now[key]]
     if changed:
         raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
@@ -124,6 +124,12 @@ def silence() -> Iterator[None]:
         yield
     finally:
         log.handlers, log.propagate = [], True
+def _told(value) -> str:
+    """A setting; of another thing its kind, for its text may have no end: a list can hold another one twice, and so on.
+    """
+    parts = value if isinstance(value, list) else [value]
+    plain = all(isinstance(part, (str, int, float, type(None))) for part in parts)
+    return str(value) if plain else f"a {type(value).__name__}"
 
 
 class RunLog:

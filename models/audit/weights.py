@@ -1,7 +1,5 @@
 """Whether the network holds the weights that were asked for: a file read a second time, and a few of it compared."""
 
-import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +8,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from models.torchscript import is_torchscript, read_torchscript
 from utils.config import Config
 from utils.findings import Finding, of_some
+from utils.unpickling import read_tensors
 
 OPENAI = "input_resolution"  # a name that OpenAI's own files hold, and no other
 
@@ -42,12 +42,10 @@ def opened(path: Path) -> tuple[list[str], Callable[[str], Tensor]]:
     if path.suffix == ".safetensors":
         file = safe_open(path, framework="pt")
         return list(file.keys()), file.get_tensor
-    zipped = zipfile.is_zipfile(path)
-    if zipped and any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()):  # TorchScript
-        with warnings.catch_warnings(action="ignore"):  # it is deprecated, and OpenAI's files are what they are
-            weights = torch.jit.load(path, map_location="cpu").state_dict()
+    if is_torchscript(path):
+        weights = read_torchscript(path)
     else:
-        weights = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        weights = read_tensors(path, mmap=True)
         weights = weights.get("state_dict", weights)
     return list(weights), weights.__getitem__
 

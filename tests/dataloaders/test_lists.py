@@ -112,6 +112,7 @@ def test_malformed_line_is_named_with_file_and_number(tmp_path, line):
         "a\\..\\..\\1.avi",
         "\\\\host\\share\\1.avi",
         ".",
+        "a/\0.avi",
     ],
 )
 def test_path_out_of_the_root_is_refused(tmp_path, path):
@@ -133,6 +134,13 @@ def test_empty_list_is_refused(tmp_path, text):
 def test_list_that_is_not_utf8_is_refused_with_the_place(tmp_path):
     with pytest.raises(UserError, match=r"train.txt: not UTF-8 text \(byte 2\)"):
         lists(tmp_path, train=b"ab\xff 1 0")
+
+
+def test_list_that_is_endless_is_refused_unread(tmp_path):
+    (tmp_path / "long.txt").touch()
+    os.truncate(tmp_path / "long.txt", 2**29 + 1)
+    with pytest.raises(UserError, match="long.txt: 536,870,913 bytes are too much for a list"):
+        read_lists({"train": tmp_path / "long.txt"}, tmp_path, THREE)
 
 
 def test_missing_list_is_refused(tmp_path):

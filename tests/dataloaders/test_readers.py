@@ -106,28 +106,6 @@ def test_truncated_avi_gives_the_frames_that_are_left(avi, tmp_path, share):
     assert "video file cut short" not in read_clip(avi, everything).notes
 
 
-@pytest.mark.parametrize("name", ["avi", "mp4"])
-@pytest.mark.parametrize("lost, cut", [(0, False), (1, True), (0.4, True)])
-def test_a_file_that_ends_before_its_container_is_cut_short(request, tmp_path, name, lost, cut):
-    content = request.getfixturevalue(name).read_bytes()
-    (tmp_path / "file").write_bytes(content[: len(content) - (int(lost * len(content)) if lost < 1 else lost)])
-    assert readers.is_cut_short(tmp_path / "file") is cut
-
-
-FTYP, LONG = b"\0\0\0\x08ftyp", b"\0\0\0\x01mdat" + b"\0" * 7
-
-
-@pytest.mark.parametrize("content, cut", [
-    (b"", False), (b"no video at all", False),
-    (b"RIFF\x04\0\0\0AVI ", False), (b"RIFF\x05\0\0\0AVI ", True), (b"RIFF" + b"\xff" * 4 + b"AVI ", False),
-    (b"\0\0\0\0ftyp", False), (FTYP + b"\0\0\0\0mdat", False), (FTYP + b"\0\0\0\x07mdat", False),
-    (FTYP + b"\0\0\0\x08mdat", False), (FTYP + b"\0\0\0\x09mdat", True),
-    (FTYP + LONG + b"\x10", False), (FTYP + LONG + b"\x11", True)])
-def test_lengths_that_containers_claim(tmp_path, content, cut):
-    (tmp_path / "file").write_bytes(content)
-    assert readers.is_cut_short(tmp_path / "file") is cut
-
-
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_truncated_mp4_has_lost_its_index(mp4, tmp_path, share):
     content = mp4.read_bytes()
@@ -381,6 +359,21 @@ def test_image_whose_header_claims_a_huge_size(tmp_path, make, suffix):
     (tmp_path / f"x{suffix}").write_bytes(make(100_000, 100_000))
     with pytest.raises(ClipError, match="too large|cannot be decoded"):
         read_clip(tmp_path / f"x{suffix}", everything)
+
+
+@pytest.mark.parametrize("name", ["film.avi", "narrow.avi", "folder"])
+def test_frames_that_are_too_large_together_are_refused_and_fewer_of_them_read(avi, tmp_path, monkeypatch, name):
+    if name == "film.avi":
+        path = avi
+    elif name == "folder":
+        path = folder_of(tmp_path / "folder", [f"{number}.png" for number in range(4)])
+    else:  # read by OpenCV
+        path = avi
+        monkeypatch.setattr(readers, "_read_with_decord", readers._read_with_opencv)
+    monkeypatch.setattr(readers, "LARGEST_CLIP", 3 * 64 * 128)
+    assert numbers_of(read_clip(path, lambda count: [2, 0, 0, 1]).pixels) == [2, 0, 0, 1]
+    with pytest.raises(ClipError, match="too large together"):
+        read_clip(path, lambda count: [0, 1, 2, 3])
 
 
 def test_image_over_the_bound_is_refused(tmp_path, monkeypatch):

@@ -94,6 +94,15 @@ def test_every_recipe_in_configs_loads_and_is_named_after_its_file():
     ("epochs: 0", "--epochs 0: must be at least 1"),
     ("- epochs", "must hold `key: value` lines, not a list"),
     ("a: [", "not a YAML file"),
+    ("epochs: !!int ''", "not a YAML file: string index out of range"),
+    ("!!int x: 1", "not a YAML file: invalid literal"),
+    ("epochs: !!timestamp x", "not a YAML file"),
+    ("epochs: 2020-99-99", "not a YAML file: month must be in 1..12"),
+    ("milestones: " + "[" * 5000, "not a YAML file: nested too deeply"),
+    ("a: &a [1]\nb: *a", "not a YAML file: alias *a: write out what it stands for"),
+    ("root_dir: --help", "root_dir: '--help' cannot be a value"),
+    ("milestones: [1, -h]", "milestones: '-h' cannot be a value"),
+    ("root_dir: " + "x" * 70_000, "70,010 bytes are no settings; 65,536 are read at most"),
     ("1: 2", "unknown key 1"),
 ])
 def test_a_wrong_recipe_is_one_line(recipe, text, said):

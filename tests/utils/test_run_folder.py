@@ -77,6 +77,20 @@ def test_resume_of_what_is_no_training_state(tmp_path):
         run_to_resume(config(resume=str(tmp_path / "gone.pt")), tmp_path)
 
 
+def test_resume_tells_no_setting_without_end(tmp_path):
+    folder, nested = a_run(tmp_path / "run"), ["x"]
+    for _ in range(60):
+        nested = [nested, nested]
+    last = folder / "checkpoints" / "last.pt"
+    state = checkpoint.load(last)
+    checkpoint.save(state | {"config": state["config"] | {"lr": nested, "milestones": [9]}}, last)
+    with pytest.raises(UserError, match=r"lr a list -> 0.001; milestones \[9\] -> \[\]"):
+        run_to_resume(config(resume="auto"), folder)
+    checkpoint.save({"config": ["lr"]}, last)
+    with pytest.raises(UserError, match="not the state of a training"):
+        run_to_resume(config(resume="auto"), folder)
+
+
 def test_going_on_in_another_folder_takes_the_best_weights_along(tmp_path):
     old, new = a_run(tmp_path / "old"), tmp_path / "new"
     assert run_to_resume(config(resume=str(old / "checkpoints" / "last.pt"), output_dir=new), new)["epoch"] == 3

@@ -54,7 +54,7 @@ def read_sessions(run_dir: Path) -> list[dict]:
     try:
         sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"] if path.is_file() else []
         return sessions if all(_whole(session) for session in sessions) else []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return []
 
 

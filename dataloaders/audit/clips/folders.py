@@ -10,7 +10,8 @@ from dataloaders.audit.clips.reading import header
 from dataloaders.audit.clips.sources import Row
 from dataloaders.audit.clips.view import Split, View, files_of
 from dataloaders.clips import IMAGE, Clip
-from dataloaders.readers import frame_files, is_cut_short
+from dataloaders.containers import is_cut_short
+from dataloaders.readers import frame_files
 from utils.findings import Finding, of_some
 
 LOOKED_INTO = 1500  # clips of a split, evenly spaced, unless every one is to be decoded

@@ -5,6 +5,8 @@ import re
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from dataloaders.audit.clips.view import Split, View
 from utils.findings import Finding, of_some
@@ -19,6 +21,7 @@ TELLING = 0.9  # share of a class that looks unlike all others
 def check_listing(view: View) -> Iterator[Finding]:
     for split in view.splits.values():
         yield from _presence(view, split)
+        yield from _links(view, split)
         yield from _counts(view, split)
         yield from _path_labels(view, split)
         yield from _path_splits(view, split)
@@ -46,6 +49,24 @@ def _presence(view: View, split: Split) -> Iterator[Finding]:
     if shut:
         yield Finding("error", "clips-unreadable", f"clips of {split.name} may not be read", "change their rights",
                       **of_some(shut))
+
+
+def _links(view: View, split: Split) -> Iterator[Finding]:
+    """Links are followed wherever they lead, for data sets are often laid out with them; those that lead away are told.
+    """
+    root = view.config.data.root_dir
+    if root is None:
+        return
+    within, real_folder = os.path.realpath(root) + os.sep, cache(os.path.realpath)  # clips share a few folders
+
+    def place(path: Path) -> str:
+        return os.path.realpath(path) if path.is_symlink() else f"{real_folder(path.parent)}{os.sep}{path.name}"
+
+    away = [clip.id for clip in split.present
+            if clip.path.is_relative_to(root) and not place(clip.path).startswith(within)]
+    if away:
+        yield Finding("note", "clips-linked", f"links in --root-dir lead to {len(away)} of {len(split.clips)} clips of "
+                      f"{split.name} outside it", **of_some(away))
 
 
 def _counts(view: View, split: Split) -> Iterator[Finding]:

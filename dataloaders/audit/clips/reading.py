@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dataloaders.audit.clips.view import files_of
-from dataloaders.clips import IMAGE
+from dataloaders.clips import IMAGE, ClipError
+from dataloaders.containers import check_container
+from dataloaders.readers import check_size
 
 
 @dataclass
@@ -47,7 +49,7 @@ def read(path: Path, segments: int, duration: int) -> Reading:
         if path.suffix.lower() in IMAGE:
             return Reading(1, [read_image(path)] * (segments * duration), [0] * (segments * duration), True)
         return _read_video(path, segments, duration)
-    except (OSError, ValueError, SyntaxError, cv2.error, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, cv2.error, Image.DecompressionBombError, ClipError) as error:
         raise UnlikeError(str(error)) from None
 
 
@@ -83,7 +85,10 @@ def _read_video(path: Path, segments: int, duration: int) -> Reading:
 
 def _decode(path: Path, segments: int, duration: int, count: int | None) -> tuple[int, dict[int, np.ndarray]]:
     """The number of frames, and those that a clip of `count` frames, or as many as its container says, is to show."""
+    check_container(path)
     capture, number, pixels = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG), 0, {}
+    check_size(*(int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)),
+               segments * duration)
     count = count or max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
     wanted = set(middle_indices(count, segments, duration))
     while capture.grab():
