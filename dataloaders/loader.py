@@ -3,11 +3,13 @@
 import atexit
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from dataloaders.order import Draw, Order
@@ -24,24 +26,23 @@ class BadSample:
     reason: str
 
 
-class Loader:
-    """Iterates over an Order's batches of a data set, which has `ids` and gives a sample for a Draw.
+class Processes:
+    """Iterates over what collate makes of a data set's answers to the items of a plan, worked out by worker processes.
 
     Args:
-        collate: makes a Batch of samples.
-        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops.
+        plan: lists of items, looked through anew in each pass.
+        timeout: seconds to wait for an answer; then what is still being read is named and the run stops.
             Needs worker processes: nothing can interrupt a reader in the main one.
+        reading: (workers,) in shared memory: the number of the sample that each is reading, or -1.
+        name: of a sample by its number.
     """
 
-    def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
-                 timeout: float, pin_memory: bool = False):
-        self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
-        # The batches that the DataLoader takes, refilled in place for each epoch.
-        self._plan: list[list[Draw]] = []
-        self._reading = torch.full((max(num_workers, 1),), -1).share_memory_()  # (workers,) index or -1
-        self._loader = DataLoader(
-            _Watched(dataset, self._reading),
-            batch_sampler=self._plan,
+    def __init__(self, dataset: Dataset, plan: Iterable[list], collate: Callable[[list], Any], num_workers: int,
+                 timeout: float, pin_memory: bool, reading: Tensor, name: Callable[[int], str]):
+        self.timeout, self.reading, self.name = timeout, reading, name
+        self.loader = DataLoader(
+            dataset,
+            batch_sampler=plan,
             num_workers=num_workers,
             collate_fn=collate,
             pin_memory=pin_memory,
@@ -49,6 +50,54 @@ class Loader:
             timeout=timeout if num_workers > 0 else 0,
             worker_init_fn=_leave_signals,
         )
+
+    def __iter__(self) -> Iterator:
+        """
+        Raises:
+            UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
+        """
+        try:
+            yield from self.loader
+        except RuntimeError as error:
+            samples = ", ".join(self.name(number) for number in self.reading.tolist() if number >= 0)
+            if "timed out" in str(error):
+                _end_workers()
+                raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {samples}") from None
+            if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
+                said = f"a loader process died while reading {samples or 'nothing'}: {first_line(error)}"
+                raise UserError(said) from None
+            raise
+
+
+def nothing_read(num_workers: int) -> Tensor:
+    """(workers,) -1, in shared memory"""
+    return torch.full((max(num_workers, 1),), -1).share_memory_()
+
+
+def tell(reading: Tensor, number: int) -> None:
+    """Which sample this worker is reading from now on."""
+    info = get_worker_info()
+    reading[info.id if info else 0] = number
+
+
+class Loader:
+    """Iterates over an Order's batches of a data set, which has `ids` and gives a sample for a Draw.
+
+    Args:
+        collate: makes a Batch of samples.
+        timeout: see Processes.
+    """
+
+    streamed = False  # `ids` and `targets` tell of all samples
+
+    def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
+                 timeout: float, pin_memory: bool = False):
+        self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
+        # The batches that the DataLoader takes, refilled in place for each epoch.
+        self._plan: list[list[Draw]] = []
+        reading = nothing_read(num_workers)
+        self._batches = Processes(_Watched(dataset, reading), self._plan, collate, num_workers, timeout, pin_memory,
+                                  reading, lambda number: dataset.ids[number])
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -91,17 +140,7 @@ class Loader:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        try:
-            yield from self._loader
-        except RuntimeError as error:
-            clips = ", ".join(self.dataset.ids[i] for i in self._reading.tolist() if i >= 0)
-            if "timed out" in str(error):
-                _end_workers()
-                raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {clips}") from None
-            if "killed by signal" in str(error) or "exited unexpectedly" in str(error):
-                said = f"a loader process died while reading {clips or 'nothing'}: {first_line(error)}"
-                raise UserError(said) from None
-            raise
+        yield from self._batches
 
 
 def _leave_signals(worker: int) -> None:
@@ -124,13 +163,11 @@ atexit.register(_end_workers)
 class _Watched(Dataset):
     """Says in shared memory which clip each worker is reading."""
 
-    def __init__(self, dataset: Dataset, reading: torch.Tensor):
+    def __init__(self, dataset: Dataset, reading: Tensor):
         self.dataset, self.reading = dataset, reading
 
     def __getitem__(self, draw: Draw):
-        info = get_worker_info()
-        worker = info.id if info else 0
-        self.reading[worker] = draw.index
+        tell(self.reading, draw.index)
         sample = self.dataset[draw]
-        self.reading[worker] = -1
+        tell(self.reading, -1)
         return sample
