@@ -101,6 +101,7 @@ class Streamed(Dataset):
         """The lane's clips as they lie, by their places in it, from `start` on, but for those that are passed over."""
         at = start
         for shard, skipped, read in self.lanes.stretches(epoch, lane, start):
+            tell(self.reading, self.first[shard])  # to be opened
             reader = ShardReader(self.place, self.shards[shard], self.first[shard])
             with contextlib.closing(reader):
                 for at in range(at - skipped, at + read):
