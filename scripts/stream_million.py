@@ -39,6 +39,7 @@ class Told:
 
     samples: int
     batches: int
+    start: int  # sample from which so many batches were read again
     again: int
     memory: np.ndarray
 
@@ -56,7 +57,7 @@ class Told:
         rows = "\n".join(f"{number + 1:>7}{row.sum():>10.1f}   {', '.join(f'{part:.1f}' for part in row)}"
                          for number, row in enumerate(self.tenths()))
         return (f"{self.samples:,} samples in {self.batches:,} batches: each came once, with its own label and picture\n"
-                f"from sample {self.again:,} on, with another number of workers, {AGAIN} batches were the same again\n"
+                f"from sample {self.start:,} on, with another number of workers, {self.again} batches were the same again\n"
                 f"RSS in MiB\n  tenth       sum   main process, workers\n{rows}\n"
                 f"from the first tenth to the last: {self.growth:+.1f} MiB")
 
@@ -116,7 +117,7 @@ def stream(folder: Path, samples: int, workers: int) -> Told:
     other = loader_of(folder, shards, max(workers - 1, 0)).epoch(0, again)
     assert kept == [(batch.ids, batch.face.sum(dim=(1, 2, 3, 4)).tolist()) for batch, _ in zip(other, kept)], "differs"
     other.close()
-    return Told(samples, len(loader), again * SETTINGS.batch_size, np.array(found))
+    return Told(samples, len(loader), again * SETTINGS.batch_size, len(kept), np.array(found))
 
 
 def main(words: list[str] | None = None) -> int:
