@@ -36,4 +36,7 @@ def test_values_on_the_edge_are_taken():
 
 
 def test_no_setting_of_a_clips_recipe_puts_another_out_of_use():
-    assert VideoConfig(loss=VideoLossConfig(use_moco=False, use_ldl=False, lambda_dc=0)).unused() == {}
+    config = VideoConfig(loss=VideoLossConfig(use_moco=False, use_ldl=False, lambda_dc=0))
+    assert set(config.unused()) == {"stream_lanes", "shuffle_buffer"}
+    stream = VideoDataConfig(stream="there", packed=Path("pack"))
+    assert VideoConfig(data=stream).unused() == {} and {"stream", "shuffle_buffer"} <= set(VideoConfig(data=stream).flat())
