@@ -21,6 +21,7 @@ from dataloaders.packed import PackedSplit
 from dataloaders.packed_clip import PackedClip, key_of
 from dataloaders.shards import Place, ShardReader
 from dataloaders.video import Sample, VideoDataset, collate_clips, readable
+from utils.distributed import rank, world_size
 from utils.errors import UserError
 from utils.structures import Batch
 
@@ -128,10 +129,10 @@ def _draw(entry: dict, epoch: int) -> Draw:
 
 
 class _Plan:
-    """What is asked of the workers in turn, one `of` rows each for every batch; `epoch` and `start` are set before."""
+    """What is asked of the workers in turn: of every batch the rows of each part of the lanes. It is set before."""
 
-    def __init__(self, batches: int, parts: list[range]):
-        self.batches, self.parts, self.epoch, self.start = batches, parts, 0, 0
+    def __init__(self, batches: int):
+        self.batches, self.parts, self.epoch, self.start = batches, [], 0, 0
 
     def __iter__(self) -> Iterator[list[Rows]]:
         for batch in range(self.start, self.batches):
@@ -146,21 +147,20 @@ class StreamedLoader:
     workers and of processes makes the same batches.
 
     Args:
-        rank, world: of this process and of how many; an epoch's batches hold this one's rows.
         num_workers: at most one a lane.
+    Raises:
+        UserError: the lanes cannot be shared out among the processes.
     """
 
     streamed, unit = True, "clips"
 
     def __init__(self, dataset: VideoDataset, lanes: Lanes, place: Place, held: PackedSplit, numbered: bool,
-                 num_workers: int, timeout: float, pin_memory: bool = False, rank: int = 0, world: int = 1):
+                 num_workers: int, timeout: float, pin_memory: bool = False):
         self.dataset, self.order, self.held, self.timeout, self.pinned = dataset, lanes, held, timeout, pin_memory
-        self.collate, self._lanes = collate_clips, lanes.share(rank, world)
         workers = min(num_workers, len(self._lanes))
         reading, self._parts = nothing_read(workers), max(workers, 1)
         self.clips = Streamed(dataset, lanes, place, held, numbered, reading)
-        parts = [part(self._lanes, number, self._parts) for number in range(self._parts)]
-        self._plan = _Plan(len(lanes), parts)
+        self._plan = _Plan(len(lanes))
         self._answers = Processes(self.clips, self._plan, _collated, workers, timeout,
                                   pin_memory and self._parts == 1, reading, self.clips.name)
 
@@ -174,9 +174,9 @@ class StreamedLoader:
         return self.held.size
 
     @property
-    def share(self) -> int:
-        """Samples that this process visits in an epoch."""
-        return sum(map(self.order.length, self._lanes))
+    def _lanes(self) -> range:
+        """Those of this process."""
+        return self.order.share(rank(), world_size())
 
     def first(self, number: int) -> Batch:
         """The first samples of the first epoch's lanes that can be read, at most as many; loaded in this process."""
@@ -191,12 +191,13 @@ class StreamedLoader:
         return {}
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from number `start` on: this process's rows of each.
+        """The epoch's batches from number `start` on; of several processes each gets its own rows of them.
 
         Raises:
             UserError: as Processes and ShardReader.
         """
         self._plan.epoch, self._plan.start = epoch, start
+        self._plan.parts = [part(self._lanes, number, self._parts) for number in range(self._parts)]
         answers = iter(self._answers)
         while of_batch := list(islice(answers, self._parts)):
             if errors := [answer for answer in of_batch if isinstance(answer, UserError)]:

@@ -37,12 +37,12 @@ def pack(tmp_path_factory):
     return pack
 
 
-def loader(pack, workers=0, rank=0, world=1, lanes=LANES, size=8, buffer=BUFFER, kind=AugmentedDataset, data=DATA,
+def loader(pack, workers=0, lanes=LANES, size=8, buffer=BUFFER, kind=AugmentedDataset, data=DATA,
            timeout=100, seed=5) -> StreamedLoader:
     held = pack.splits["train"]
     order = Lanes(tuple(shard.clips for shard in held.shards), size, seed, lanes, buffer)
     return StreamedLoader(kind([], data, seed, pack=pack), order, Place(str(pack.folder)), held, kind is PairDataset,
-                          workers, timeout, False, rank, world)
+                          workers, timeout)
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,24 @@ def test_workers_make_no_difference(pack, whole, workers):
 
 
 @pytest.mark.parametrize("world, workers", [(2, 0), (2, 2), (4, 0), (4, 1)])
-def test_processes_side_by_side_make_the_same_batches(pack, whole, world, workers):
-    shares = [loader(pack, workers, rank, world) for rank in range(world)]
-    assert sum(share.share for share in shares) == 50 and len({len(share) for share in shares}) == 1
-    for of_ranks, due in zip(zip(*(share.epoch(1) for share in shares)), whole[1], strict=True):
+def test_processes_side_by_side_make_the_same_batches(pack, whole, monkeypatch, world, workers):
+    """Each has as many rows of a batch as it would have of any other loader's."""
+    monkeypatch.setattr("dataloaders.streamed.world_size", lambda: world)
+    shares = []
+    for rank in range(world):
+        monkeypatch.setattr("dataloaders.streamed.rank", lambda rank=rank: rank)
+        shares.append(list(loader(pack, workers).epoch(1)))
+    for of_ranks, due in zip(zip(*shares, strict=True), whole[1], strict=True):
         assert_same([joined(of_ranks)], [due])
+        size = len(due) + len(due.bad)
+        assert [len(part) + len(part.bad) for part in of_ranks] == [
+            (rank + 1) * size // world - rank * size // world for rank in range(world)]
+
+
+def test_lanes_that_processes_cannot_share(pack, monkeypatch):
+    monkeypatch.setattr("dataloaders.streamed.world_size", lambda: 3)
+    with pytest.raises(UserError, match="--stream-lanes 4: must be a multiple of the number of processes, 3"):
+        loader(pack)
 
 
 def joined(parts: list[Batch]) -> Batch:

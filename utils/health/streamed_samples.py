@@ -47,9 +47,8 @@ class StreamedSamples(Watch):
         if not seen:
             return
         self.seen["order"] = seen["order"]
-        size, held = self.train.share, self.train.held
-        # A clip whose name is lost cannot be told from another; nor does a part have a sum of its own.
-        known, counts = not seen["bad"] and size == held.size, list(held.counts)
+        held, size = self.train.held, self.train.held.size
+        known, counts = not seen["bad"], list(held.counts)  # a clip whose name is lost cannot be told from another
         if seen["count"] != size or known and seen["ids"] != held.ids:
             yield Finding("error", "not-every-sample", f"an epoch of the stream is {seen['count']} samples, and not each "
                           f"of {size} once", "see the lanes, and the shards of the pack", abs(seen["count"] - size) or 1)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig, flag

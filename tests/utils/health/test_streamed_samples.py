@@ -15,9 +15,8 @@ class Stream:
 
     streamed = True
 
-    def __init__(self, size: int = 150, share: int | None = None):
+    def __init__(self, size: int = 150):
         labels = LABELS[:size]
-        self.share = share or size
         self.held = PackedSplit((Shard("train-00000.tar", 512, "", size),), tuple(labels.count(n) for n in range(3)),
                                 id_sum(map(str, range(size))), "")
 
@@ -85,12 +84,6 @@ def test_the_same_order_and_one_by_class():
     assert epoch(one, mixed(0)) == [] and epoch(one, mixed(0)) == ["same-order"]
     by_class = sorted(range(150), key=lambda n: LABELS[n])
     assert epoch(watch(), by_class) == ["not-shuffled"]
-
-
-def test_a_share_of_it_is_counted():
-    one = watch(Stream(share=75))
-    assert epoch(one, mixed(0)[:75]) == []
-    assert epoch(one, mixed(0)[:74]) == ["not-every-sample"]
 
 
 def test_numbers_are_no_labels():
