@@ -82,8 +82,10 @@ class Pack:
         shards, counts = tuple(Shard(*shard) for shard in split["shards"]), tuple(split["counts"])
         _need(str, split["table"], *(shard.digest for shard in shards))
         _need(int, split["ids"], *counts, *(number for shard in shards for number in (shard.size, shard.clips)))
+        if not re.fullmatch(r"[a-z]+", name):
+            raise ValueError(f"split {name!r}")
         for shard in shards:
-            if not re.fullmatch(rf"{name}-\d{{5}}\.tar", shard.name) or not re.fullmatch(r"[a-z]+", name):
+            if not re.fullmatch(rf"{name}-\d{{5}}\.tar", shard.name):
                 raise ValueError(f"shard {shard.name!r}")
             if shard.clips < 1 or shard.size < BLOCK:
                 raise ValueError(f"shard {shard.name}: {shard.clips} clips in {shard.size} bytes")

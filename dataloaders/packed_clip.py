@@ -48,7 +48,9 @@ def names(entry: dict, key: str) -> list[str]:
 
 
 def places(entry: dict, start: int) -> list[int]:
-    """Where the bytes of each of these members begin, and then where those of a next one would; KEY.json ends at `start`.
+    """Where the bytes of each of these members begin, and then where those of a next one would.
+
+    KEY.json, filled up, ends at `start`.
     """
     return (np.cumsum([start, *map(filled, entry.get("sizes", ()))]) + BLOCK).tolist()
 

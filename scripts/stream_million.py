@@ -3,8 +3,8 @@
     python -m scripts.stream_million [--samples N] [--workers W] [--folder DIR]
 
 The samples are clips of one small picture, in real shards (about 2 GB) in a folder that goes away. One epoch is read by
-worker processes. Each sample must come once, with its own label and picture, and an epoch that begins in its middle must
-go on as the whole one did. Memory is what /proc says of this process and its workers (RSS).
+worker processes. Each sample must come once, with its own label and picture, and an epoch that begins in its middle
+must go on as the whole one did. Memory is what /proc says of this process and its workers (RSS).
 """
 
 import argparse
@@ -56,8 +56,9 @@ class Told:
     def __str__(self) -> str:
         rows = "\n".join(f"{number + 1:>7}{row.sum():>10.1f}   {', '.join(f'{part:.1f}' for part in row)}"
                          for number, row in enumerate(self.tenths()))
-        return (f"{self.samples:,} samples in {self.batches:,} batches: each came once, with its own label and picture\n"
-                f"from sample {self.start:,} on, with another number of workers, {self.again} batches were the same again\n"
+        return (f"{self.samples:,} samples in {self.batches:,} batches: each came once, with its own label and "
+                f"picture\nfrom sample {self.start:,} on, with another number of workers, {self.again} batches were "
+                f"the same again\n"
                 f"RSS in MiB\n  tenth       sum   main process, workers\n{rows}\n"
                 f"from the first tenth to the last: {self.growth:+.1f} MiB")
 
@@ -67,9 +68,9 @@ def generate(folder: Path, samples: int) -> list:
     shards = Shards(folder, "train", SHARD)
     for number in tqdm(np.random.default_rng(0).permutation(samples).tolist(), desc="generated", disable=None):
         picture = cv2.imencode(".jpg", np.full((SIDE, SIDE, 3), number % 256, np.uint8))[1].tobytes()
-        entry = {"id": f"sample {number}", "index": number, "label": number % CLASSES, "size": len(picture), "side": SIDE,
-                 "streams": ["face"], "frames": 1, "numbers": [0], "notes": [], "said": [[["face: face box"], []]],
-                 "steps": [0], "sizes": [len(picture)], "crcs": [zlib.crc32(picture)]}
+        entry = {"id": f"sample {number}", "index": number, "label": number % CLASSES, "size": len(picture),
+                 "side": SIDE, "streams": ["face"], "frames": 1, "numbers": [0], "notes": [],
+                 "said": [[["face: face box"], []]], "steps": [0], "sizes": [len(picture)], "crcs": [zlib.crc32(picture)]}
         shards.add(entry, [picture])
     shards.close()
     return shards.done

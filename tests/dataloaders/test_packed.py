@@ -223,6 +223,7 @@ def shards_of(index):
     lambda index: shards_of(index)[0].__setitem__(1, "long"), lambda index: shards_of(index)[0].pop(),
     lambda index: index["splits"]["train"]["counts"].pop(), lambda index: index.pop("splits"),
     lambda index: index["splits"].__setitem__("../x", index["splits"].pop("train")),
+    lambda index: index["splits"].__setitem__("(", {"shards": [], "counts": [0] * 7, "ids": 0, "table": ""}),
     lambda index: index["splits"]["train"].update(ids=0.5), lambda index: index["splits"]["train"].pop("table"),
     lambda index: index["settings"].pop("box_margin"), lambda index: index["settings"].update(side="48"),
     lambda index: index.update(files=[]), lambda index: index.update(classes=list(range(7))),
@@ -306,7 +307,7 @@ def test_damage_to_what_is_told_of_a_clip_shows(packed):
     assert all(from_json(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]) is None for at in range(len(data)))
 
 
-@pytest.mark.parametrize("member, place", [  # the picture, its name in the header, within the picture; KEY.json, its name
+@pytest.mark.parametrize("member, place", [  # a picture's start, its name, within it; within KEY.json, its name
     (2, 0), (2, -512), (2, 300), (None, 30), (None, -512)])
 def test_a_damaged_frame_is_a_bad_clip(copy, member, place):
     folder, _ = copy

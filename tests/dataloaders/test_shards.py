@@ -88,7 +88,8 @@ def test_passing_over_clips_changes_nothing_of_the_others(pack, due, first):
     for _ in range(first):
         one.skip()
     rest = clips(one)
-    assert list(rest) == list(clips(reader(pack.folder, pack)))[first:] and all(due[name] == rest[name] for name in rest)
+    assert list(rest) == list(clips(reader(pack.folder, pack)))[first:]
+    assert all(due[name] == rest[name] for name in rest)
 
 
 # Damage
@@ -121,13 +122,14 @@ def test_a_clip_that_is_not_told_of_is_bad_and_the_next_is_found(copy, pack, due
 
 
 @pytest.mark.parametrize("header", [
-    lambda key: sealed(f"{key}.json", 0), lambda key: sealed(f"{key}.json", 10**9), lambda key: sealed("000000099.json"),
-    lambda key: sealed(f"{key}.face.000.jpg", 5)])
+    lambda key: sealed(f"{key}.json", 0), lambda key: sealed(f"{key}.json", 10**9),
+    lambda key: sealed("000000099.json"), lambda key: sealed(f"{key}.face.000.jpg", 5)])
 def test_whole_headers_that_lie_are_passed_over(copy, pack, due, header):
     folder, shard, starts = copy
     put(shard, starts[3], header("000000003"))
     found = clips(reader(folder, pack))
-    assert [name for name in due if name not in found] == [list(clips(reader(pack.folder, pack)))[3]] and len(found) == 12
+    assert len(found) == 12 and [name for name in due if name not in found] == [
+        list(clips(reader(pack.folder, pack)))[3]]
 
 
 @pytest.mark.parametrize("place", [0, 512 + 30])  # the first frame's header, and the frame
@@ -224,7 +226,8 @@ def test_what_cannot_seek_is_read_through(pack, due, monkeypatch, first):
 def test_what_cannot_seek_and_ends_early(pack, monkeypatch):
     data = (pack.folder / "train-00000.tar").read_bytes()
     monkeypatch.setattr(Place, "open", lambda self, name: Pipe(data[:9000]))
-    with pytest.raises(UserError, match=f"^--stream pipe:/train-00000.tar: 9000 bytes, and the index says {len(data)};"):
+    said = f"^--stream pipe:/train-00000.tar: 9000 bytes, and the index says {len(data)};"
+    with pytest.raises(UserError, match=said):
         clips(reader("pipe:/", pack))
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import weakref
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -95,7 +96,7 @@ def joined(parts: list[Batch]) -> Batch:
     parts = [part for part in parts if len(part) or part.bad]
     streams = {name: torch.cat([tensor for part in parts if (tensor := getattr(part, name)) is not None])
                for name in ("targets", "face", "context")}
-    return Batch(ids=sum((part.ids for part in parts), []), notes=sum((part.notes for part in parts[1:]), parts[0].notes),
+    return Batch(ids=sum((part.ids for part in parts), []), notes=sum((part.notes for part in parts), Counter()),
                  bad=sum((part.bad for part in parts), []), **streams)
 
 
@@ -226,7 +227,7 @@ def test_lanes_are_the_largest_divisor_of_the_batch_up_to_32(size, lanes):
 
 @pytest.mark.parametrize("changes, said", [
     ({"packed": None}, "--stream there: give --packed FOLDER too"), ({"stream": ""}, "--stream: give a folder"),
-    ({"label_fraction": 0.5, "use_weighted_sampler": True}, "does not go with --label-fraction, --use-weighted-sampler,"),
+    ({"label_fraction": 0.5, "use_weighted_sampler": True}, "not go with --label-fraction, --use-weighted-sampler,"),
     ({"val_fraction": 0.1}, "does not go with --val-fraction,"), ({"cache_features": True}, "with --cache-features,"),
     ({"stream_lanes": 3}, "--stream-lanes 3: must divide --batch-size 8"), ({"stream_lanes": -1}, "--stream-lanes -1"),
     ({"shuffle_buffer": 0}, "--shuffle-buffer 0"),

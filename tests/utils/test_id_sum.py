@@ -5,7 +5,8 @@ def test_order_makes_no_difference_and_members_do():
     ids = [f"clip {number}" for number in range(50)]
     whole = id_sum(ids)
     assert whole == id_sum(reversed(ids)) == id_sum(ids[20:], id_sum(ids[:20])) and 0 <= whole < 2**63
-    others = [id_sum(ids[1:]), id_sum([*ids, "clip 3"]), id_sum([*ids[1:], "clip 3"]), id_sum([]), id_sum(["clip 3"] * 50)]
+    others = [id_sum(ids[1:]), id_sum([*ids, "clip 3"]), id_sum([*ids[1:], "clip 3"]), id_sum([]),
+              id_sum(["clip 3"] * 50)]
     assert len({whole, *others}) == 6
 
 

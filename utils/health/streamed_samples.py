@@ -50,8 +50,9 @@ class StreamedSamples(Watch):
         held, size = self.train.held, self.train.held.size
         known, counts = not seen["bad"], list(held.counts)  # a clip whose name is lost cannot be told from another
         if seen["count"] != size or known and seen["ids"] != held.ids:
-            yield Finding("error", "not-every-sample", f"an epoch of the stream is {seen['count']} samples, and not each "
-                          f"of {size} once", "see the lanes, and the shards of the pack", abs(seen["count"] - size) or 1)
+            yield Finding("error", "not-every-sample", f"an epoch of the stream is {seen['count']} samples, and not "
+                          f"each of {size} once", "see the lanes, and the shards of the pack",
+                          abs(seen["count"] - size) or 1)
         elif self.labelled and known and seen["classes"] != counts:
             yield Finding("error", "mislabelled-batch", f"the stream's classes are {seen['classes']}, and the pack's "
                           f"{counts}", "see how a batch is put together")
@@ -66,6 +67,6 @@ class StreamedSamples(Watch):
         total = float(of.sum())
         chance, same = float((of / total).square().sum()), seen["same"] / total
         if chance < 1 and abs(same - chance) > SIGMAS * (chance * (1 - chance) / total) ** 0.5 + 0.05:
-            yield Finding("error", "not-shuffled", f"neighbours in the stream are of one class in {same:.1%} of cases; "
-                          f"shuffled they would be in {chance:.1%}", "pack the clips again, which mixes them, or take a "
-                          "larger --shuffle-buffer")
+            yield Finding("error", "not-shuffled", f"neighbours in the stream are of one class in {same:.1%} of "
+                          f"cases; shuffled they would be in {chance:.1%}", "pack the clips again, which mixes them, "
+                          "or take a larger --shuffle-buffer")

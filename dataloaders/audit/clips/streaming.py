@@ -21,8 +21,8 @@ def check_stream(view: View) -> Iterator[Finding]:
             yield from _settings(view, split)
             yield from _order(split)
             clips = [*islice(split.loader.clips.visits(range(split.order.lanes)), FULL if view.full else FIRST)]
-            yield Finding("note", "stream-audited-in-part", f"{split.name}: is streamed; only its first {len(clips)} of "
-                          f"{split.loader.size} clips are looked at")
+            yield Finding("note", "stream-audited-in-part", f"{split.name}: is streamed; only its first {len(clips)} "
+                          f"of {split.loader.size} clips are looked at")
             yield from _clips(split, clips)
 
 
@@ -30,7 +30,8 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
     data, seed, order, dataset = view.config.data, view.config.train.seed, split.order, split.dataset
     given = {"the data section": (dataset.config, data), "the seed": (dataset.seed, seed),
              "the order's seed": (order.seed, seed), "the batch size": (order.batch_size, data.batch_size),
-             "--stream-lanes": (order.lanes, data.lanes), "--shuffle-buffer": (order.shuffle_buffer, data.shuffle_buffer),
+             "--stream-lanes": (order.lanes, data.lanes),
+             "--shuffle-buffer": (order.shuffle_buffer, data.shuffle_buffer),
              "--stream": (split.loader.clips.place.address, data.stream),
              "the side of frames": (dataset.side, max(data.image_size, getattr(data, "load_size", 0))),
              "the reader's time-out": (split.loader.timeout, data.reader_timeout),
@@ -63,11 +64,12 @@ def _clips(split: Split, clips: list[PackedClip]) -> Iterator[Finding]:
                       **of_some(twice))
     strange = [clip.id for clip in good if clip.entry["label"] >= len(split.loader.held.counts)]
     if strange:
-        yield Finding("error", "strange-labels", f"{split.name}: clips have labels of no class", PACK, **of_some(strange))
+        yield Finding("error", "strange-labels", f"{split.name}: clips have labels of no class", PACK,
+                      **of_some(strange))
     labels = np.array([clip.entry["label"] for clip in good])
     counts = np.array(split.loader.held.counts) / split.loader.size
     expected, changes = len(labels) * (1 - (counts**2).sum()), int((labels[1:] != labels[:-1]).sum())
     if expected > ENOUGH and changes < expected / 2:
-        yield Finding("error", "order-not-shuffled", f"{split.name}: clips come in the order of their classes: {changes} "
-                      f"changes of class among the first {len(labels)}, where about {expected:.0f} are to be expected",
+        yield Finding("error", "order-not-shuffled", f"{split.name}: clips come in the order of their classes: "
+                      f"{changes} changes of class among the first {len(labels)}, where about {expected:.0f} should be",
                       f"{PACK}, which mixes them, or take a larger --shuffle-buffer")

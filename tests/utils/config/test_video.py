@@ -41,4 +41,5 @@ def test_no_setting_of_a_clips_recipe_puts_another_out_of_use():
     config = VideoConfig(loss=VideoLossConfig(use_moco=False, use_ldl=False, lambda_dc=0))
     assert set(config.unused()) == {"stream_lanes", "shuffle_buffer"}
     stream = VideoDataConfig(stream="there", packed=Path("pack"))
-    assert VideoConfig(data=stream).unused() == {} and {"stream", "shuffle_buffer"} <= set(VideoConfig(data=stream).flat())
+    config = VideoConfig(data=stream)
+    assert config.unused() == {} and {"stream", "shuffle_buffer"} <= set(config.flat())

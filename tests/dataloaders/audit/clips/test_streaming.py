@@ -75,7 +75,8 @@ def test_an_order_that_never_changes_or_cannot_be_had_again(pack, monkeypatch):
 
 
 def test_clips_that_come_twice(pack, monkeypatch):
-    monkeypatch.setattr(Lanes, "stretches", lambda self, epoch, lane, start, real=Lanes.stretches: real(self, 0, 0, start))
+    real = Lanes.stretches
+    monkeypatch.setattr(Lanes, "stretches", lambda self, epoch, lane, start: real(self, 0, 0, start))
     assert "clips-not-visited-once" in names(config(pack))
 
 
