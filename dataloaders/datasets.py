@@ -37,8 +37,8 @@ class Splits:
 
 
 def load_splits(config: ClipDataConfig, seed: int, packed: Splits | None = None) -> Splits:
-    """The clips of every split that the recipe names, or that were packed. `val` is always there, and so is `train`, but
-    where it is streamed.
+    """The clips of every split that the recipe names, or that were packed. `val` is always there, and so is `train`,
+    but where it is streamed.
 
     Raises:
         UserError: a missing root or list, a class without a training clip, no validation clips, or a list

@@ -70,7 +70,8 @@ def generate(folder: Path, samples: int) -> list:
         picture = cv2.imencode(".jpg", np.full((SIDE, SIDE, 3), number % 256, np.uint8))[1].tobytes()
         entry = {"id": f"sample {number}", "index": number, "label": number % CLASSES, "size": len(picture),
                  "side": SIDE, "streams": ["face"], "frames": 1, "numbers": [0], "notes": [],
-                 "said": [[["face: face box"], []]], "steps": [0], "sizes": [len(picture)], "crcs": [zlib.crc32(picture)]}
+                 "said": [[["face: face box"], []]], "steps": [0], "sizes": [len(picture)],
+                 "crcs": [zlib.crc32(picture)]}
         shards.add(entry, [picture])
     shards.close()
     return shards.done
