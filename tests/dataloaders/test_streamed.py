@@ -146,8 +146,12 @@ def test_no_more_clips_are_held_than_the_buffer_says(pack, monkeypatch, lanes, b
         most.append(len(alive))
 
     monkeypatch.setattr(PackedClip, "__init__", born)
-    assert len(list(loader(pack, lanes=lanes, size=8, buffer=buffer).epoch(0))) == 7
+    one = loader(pack, lanes=lanes, buffer=buffer)
+    assert len(list(one.epoch(0))) == 7
     assert (buffer - lanes) // 2 < max(most) <= buffer + 1
+    most.clear()
+    assert len(list(one.epoch(0, 2))) == 5  # of what comes before that batch nothing is held
+    assert max(most) <= buffer + 1
 
 
 def test_the_first_samples_are_read_here_and_only_lanes_that_are_needed(pack, whole):
