@@ -23,6 +23,8 @@ from main import main
 from scripts.pack import main as write
 from tests.dataloaders.packs import BAD, DATA, write_pack
 from tests.dataloaders.test_loader import assert_same
+from tests.several import together
+from tests.utils.distributed.test_training import TERMS, train
 from utils.config import SimclrDataConfig, VideoDataConfig
 from utils.errors import UserError
 from utils.structures import Batch
@@ -84,6 +86,18 @@ def test_processes_side_by_side_make_the_same_batches(pack, whole, monkeypatch, 
         size = len(due) + len(due.bad)
         assert [len(part) + len(part.bad) for part in of_ranks] == [
             (rank + 1) * size // world - rank * size // world for rank in range(world)]
+
+
+def test_real_processes_train_on_the_stream_as_one_does(recipe, small, tmp_path):
+    """Each step's gradient is that of one process, to 1e-5 of the largest number in any."""
+    own, place = small
+    flags = f"{TERMS['everything'][1]} --packed {own} --stream {place} --shuffle-buffer 6"
+    [alone] = together(1, train, recipe, flags, tmp_path, 4)
+    largest = max(float(gradient.abs().max()) for step in alone["gradients"] for gradient in step.values())
+    for found in together(3, train, recipe, flags, tmp_path, 4):
+        assert len(found["gradients"]) == len(alone["gradients"]) == 4
+        for one, other in zip(alone["gradients"], found["gradients"]):
+            assert max(float((one[name] - other[name]).abs().max()) for name in one) <= 1e-5 * largest
 
 
 def test_lanes_that_processes_cannot_share(pack, monkeypatch):
