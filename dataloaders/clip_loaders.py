@@ -12,10 +12,13 @@ import torch
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.datasets import Splits, find_file, load_splits
+from dataloaders.lanes import Lanes
 from dataloaders.lists import scan_unlabelled
 from dataloaders.loader import Loader
 from dataloaders.order import Order, class_weights
 from dataloaders.packed import Pack
+from dataloaders.shards import Place
+from dataloaders.streamed import StreamedLoader
 from dataloaders.subset import labelled_subset
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from utils.config import ClipDataConfig, SimclrConfig, VideoConfig, flag
@@ -33,6 +36,8 @@ def clip_loaders(config: VideoConfig, run_dir: Path, labels: Labels | None) -> T
     data, splits = config.data, _load(config, run_dir, labels)
     if labels:
         return _loaders(config, splits)
+    if splits.streamed:
+        return _loaders(config, splits, AugmentedDataset)
     train = splits.clips["train"] = _labelled(config, splits)
     weights = class_weights([clip.label for clip in train], data.sampler_power) if data.use_weighted_sampler else None
     return _loaders(config, splits, VideoDataset if data.cache_features else AugmentedDataset, weights)
@@ -52,18 +57,26 @@ def simclr_loaders(config: SimclrConfig, run_dir: Path, labels: Labels | None) -
     if folder:
         splits.clips["train"] = scan_unlabelled(folder)
         log.info("--unlabelled %s: %d videos and images", folder, len(splits.clips["train"]))
-    else:
+    elif not splits.streamed:
         splits.clips["train"] = [replace(clip, label=i) for i, clip in enumerate(splits.clips["train"])]
     return _loaders(config, splits, PairDataset)
 
 
 def _load(config: VideoConfig | SimclrConfig, run_dir: Path, labels: Labels | None) -> Splits:
-    pack = Pack(config.data.packed).serving(config.data) if config.data.packed else None
-    splits = load_splits(config.data, config.train.seed, pack and Splits(pack.classes, pack.clips(), pack))
+    splits = load_splits(config.data, config.train.seed, _packed(config.data) if config.data.packed else None)
     if labels and splits.classes != labels.classes:
         raise UserError(f"{run_dir}: was trained on {', '.join(labels.classes)}; the data have "
                         f"{', '.join(splits.classes)}")
     return splits
+
+
+def _packed(data: ClipDataConfig) -> Splits:
+    """What the pack holds. Training clips that are streamed need not lie in its folder."""
+    pack = Pack(data.packed).serving(data)
+    if not data.stream:
+        return Splits(pack.classes, pack.clips(), pack)
+    Place(data.stream).check(pack.path.read_bytes())
+    return Splits(pack.classes, pack.clips(but="train"), pack, pack.splits["train"])
 
 
 def _labelled(config: VideoConfig, splits: Splits) -> list[Clip]:
@@ -88,12 +101,25 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
             log.warning(warning)
     workers = min(data.num_workers, max((os.cpu_count() or 1) // local_world_size(), 1))
     loaders = {}
+    if splits.streamed:
+        loaders["train"] = _streamed(config, splits, training or VideoDataset, workers)
     for split, clips in splits.clips.items():
         kind = training if split == "train" else None
         dataset = (kind or VideoDataset)(clips, data, seed, faces, bodies, splits.pack)
         order = Order(len(clips), data.batch_size, seed, kind is not None, weights if kind else None)
         loaders[split] = Loader(dataset, order, collate_clips, workers, data.reader_timeout, torch.cuda.is_available())
     return loaders, Labels(splits.classes)
+
+
+def _streamed(config: VideoConfig | SimclrConfig, splits: Splits, kind: type[VideoDataset],
+              workers: int) -> StreamedLoader:
+    """Of the training clips. Those of pairs are numbered."""
+    data, seed = config.data, config.train.seed
+    dataset = kind([], data, seed, pack=splits.pack)
+    lanes = Lanes(tuple(shard.clips for shard in splits.streamed.shards), data.batch_size, seed, data.lanes,
+                  data.shuffle_buffer)
+    return StreamedLoader(dataset, lanes, Place(data.stream), splits.streamed, kind is PairDataset, workers,
+                          data.reader_timeout, torch.cuda.is_available())
 
 
 def boxes_of(data: ClipDataConfig) -> tuple[Boxes | None, Boxes | None]:

@@ -33,10 +33,12 @@ class Splits:
     classes: list[str]
     clips: dict[str, list[Clip]]
     pack: Any = None  # the Pack that they are read from, if they are
+    streamed: Any = None  # of a training split that is streamed, and not among `clips`: its PackedSplit
 
 
 def load_splits(config: ClipDataConfig, seed: int, packed: Splits | None = None) -> Splits:
-    """The clips of every split that the recipe names, or that were packed; `train` and `val` are always there.
+    """The clips of every split that the recipe names, or that were packed. `val` is always there, and so is `train`,
+    but where it is streamed.
 
     Raises:
         UserError: a missing root or list, a class without a training clip, no validation clips, or a list
@@ -57,7 +59,8 @@ def load_splits(config: ClipDataConfig, seed: int, packed: Splits | None = None)
         if not any(os.path.exists(clip.path) for clip in clips):
             raise UserError(f"{split}: none of {len(clips)} listed clips exists, e.g. {clips[0].path}; "
                             "check --root-dir")
-    present = {clip.label for clip in splits.clips["train"]}
+    present = {label for label, count in enumerate(splits.streamed.counts) if count} if splits.streamed else {
+        clip.label for clip in splits.clips["train"]}
     empty = [name for label, name in enumerate(splits.classes) if label not in present]
     if empty:
         raise UserError(f"train: no clip of class {', '.join(empty)}; it cannot be learned")

@@ -32,7 +32,15 @@ def fingerprints(config: Config, loaders: dict[str, Loader], training: bool) -> 
     kind = config.model.model
     if not training and getattr(config.data, "unlabelled", None):
         loaders = {split: loader for split, loader in loaders.items() if split != "train"}
-    return {split: SAMPLES[kind](config, split, loader.dataset, training) for split, loader in loaders.items()}
+    return {split: _shards(loader) if loader.streamed else SAMPLES[kind](config, split, loader.dataset, training)
+            for split, loader in loaders.items()}
+
+
+def _shards(loader) -> Samples:
+    """Of a stream, whose clips are too many to be listed: each shard stands for those in it."""
+    shards = loader.held.shards
+    return Samples([shard.name for shard in shards], [shard.clips for shard in shards],
+                   [shard.digest for shard in shards], "shards")
 
 
 def _clips(config: Config, split: str, dataset, training: bool) -> Samples:

@@ -1,21 +1,16 @@
 """Batches of one split, from any position of any epoch."""
 
-import atexit
-import multiprocessing
-import os
-import re
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from dataloaders.order import Draw, Order
+from dataloaders.workers import Processes, nothing_read, tell
 from utils.distributed import share
-from utils.errors import UserError, first_line
 from utils.structures import Batch
 
 
@@ -32,26 +27,19 @@ class Loader:
 
     Args:
         collate: makes a Batch of samples.
-        timeout: seconds to wait for a batch; then the clips still being read are named and the run stops. Of worker
-            processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
+        timeout: see Processes.
     """
+
+    streamed = False  # `ids` and `targets` tell of all samples
 
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
                  timeout: float, pin_memory: bool = False):
         self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
-        self._reading = torch.full((max(num_workers, 1), 2), -1).share_memory_()  # (workers, 2) its number, index or -1
-        self._loader = DataLoader(
-            _Watched(dataset, self._reading),
-            batch_sampler=self._plan,
-            num_workers=num_workers,
-            collate_fn=collate,
-            pin_memory=pin_memory,
-            persistent_workers=num_workers > 0,
-            timeout=timeout if num_workers > 0 else 0,
-            worker_init_fn=_leave_signals,
-        )
+        reading = nothing_read(num_workers)
+        self._batches = Processes(_Watched(dataset, reading), self._plan, collate, num_workers, timeout, pin_memory,
+                                  reading, lambda number: dataset.ids[number])
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -94,99 +82,17 @@ class Loader:
             UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        batches, wait_for = iter(self._loader), DEATHS.wait_for if self._loader.num_workers else _next
-        while True:
-            try:
-                batch = wait_for(batches)
-            except RuntimeError as error:
-                raise self._named(error) from None
-            if batch is None:
-                return
-            yield batch
-
-    def _named(self, error: RuntimeError) -> Exception:
-        """An error that a loader process has caused, with the clips that it was reading; any other as it is."""
-        said = first_line(error)
-        if "timed out" in said:
-            _end_workers()
-            clips = [self.dataset.ids[index] for _, index in self._reading.tolist() if index >= 0]
-            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(clips)}")
-        if "killed by signal" not in said and "exited unexpectedly" not in said:
-            return error
-        ended = set(map(int, re.findall(r"\d+", said)))
-        clips = [self.dataset.ids[index] for number, index in self._reading.tolist() if number in ended and index >= 0]
-        return UserError(f"a loader process died while reading {', '.join(clips) or 'nothing'}: {said}")
-
-
-def _next(batches: Iterator) -> object | None:
-    return next(batches, None)
-
-
-class Deaths:
-    """Of loader processes, which are told of where a batch is waited for.
-
-    torch's own handler raises its error wherever the main process happens to be: in the middle of a step, of a write to
-    the disk, or where an error is taken for another.
-    """
-
-    def __init__(self):
-        self.waiting = self.missed = False
-        self.handler: Callable | None = None  # torch's
-
-    def wait_for(self, batches: Iterator) -> object | None:
-        """The next batch, or None behind the last.
-
-        Raises:
-            RuntimeError: torch's; a loader process has died, now or since the batch before.
-        """
-        handler = signal.getsignal(signal.SIGCHLD)
-        if callable(handler) and handler != self._hear and threading.current_thread() is threading.main_thread():
-            self.handler = handler
-            signal.signal(signal.SIGCHLD, self._hear)
-        self.waiting = True
-        try:
-            if self.missed:
-                self._hear(signal.SIGCHLD, None)
-            return _next(batches)
-        finally:
-            self.waiting = False
-
-    def _hear(self, number: int, frame) -> None:
-        self.missed = not self.waiting
-        if self.waiting:
-            self.handler(number, frame)
-
-
-DEATHS = Deaths()
-
-
-def _leave_signals(worker: int) -> None:
-    """A worker ends with the main process, which grants a signal's wish in good order; both may be sent it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end_workers() -> None:
-    """At once, also those that hang: they would keep the main process from ending."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would take their end for an accident
-    for worker in multiprocessing.active_children():
-        worker.kill()
-
-
-# After an error nobody else ends them, and Python would wait for them for ever: they ignore its SIGTERM.
-atexit.register(_end_workers)
+        yield from self._batches
 
 
 class _Watched(Dataset):
     """Says in shared memory which clip each worker is reading."""
 
-    def __init__(self, dataset: Dataset, reading: torch.Tensor):
+    def __init__(self, dataset: Dataset, reading: Tensor):
         self.dataset, self.reading = dataset, reading
 
     def __getitem__(self, draw: Draw):
-        info = get_worker_info()
-        reading = self.reading[info.id if info else 0]
-        reading[0], reading[1] = os.getpid(), draw.index
+        tell(self.reading, draw.index)
         sample = self.dataset[draw]
-        reading[1] = -1
+        tell(self.reading, -1)
         return sample

@@ -6,7 +6,9 @@ import os
 import shutil
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -15,13 +17,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from dataloaders.clip_loaders import boxes_of
 from dataloaders.clips import Clip, ClipError
-from dataloaders.datasets import DATASETS
+from dataloaders.datasets import DATASETS, Splits
 from dataloaders.fingerprints import size_of
-from dataloaders.packed import FORMAT, INDEX, STREAMS, UNUSABLE, made_with, member
+from dataloaders.packed import FORMAT, INDEX, Shard, made_with
+from dataloaders.packed_clip import STREAMS, UNUSABLE, key_of, names, to_json
 from dataloaders.readers import Frames, read_clip
 from dataloaders.video import VideoDataset
 from utils.config import ClipDataConfig, Config
 from utils.errors import UserError
+from utils.id_sum import id_sum
 from utils.provenance.hashes import sha256
 
 # At quality 95 with all colours kept a pixel is off by about one grey level, and a frame a tenth of its bytes.
@@ -30,29 +34,37 @@ Said = tuple[tuple[str, ...], tuple[str, ...]]  # of a frame: notes on its face 
 
 
 class Packing(Dataset):
-    """Of each clip its entry in the index, without its place, and its frames' JPEGs, face and context in turn."""
+    """Of each clip what its KEY.json says, and its frames' JPEGs, face and context in turn.
 
-    def __init__(self, dataset: VideoDataset, clips: list[Clip], most_frames: int):
+    Args:
+        clips: and their numbers in the split.
+    """
+
+    def __init__(self, dataset: VideoDataset, clips: list[tuple[int, Clip]], most_frames: int):
         self.dataset, self.clips, self.most = dataset, clips, most_frames
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> tuple[dict, list[bytes], list[Said]]:
-        clip, counts = self.clips[index], []
+    def __getitem__(self, place: int) -> tuple[dict, list[bytes]]:
+        (index, clip), counts = self.clips[place], []
 
         def pick(count: int) -> list[int]:
             counts.append(count)
             return np.linspace(0, count - 1, min(count, self.most)).round().astype(int).tolist()
 
-        entry = {"size": size_of(clip.path)}
+        entry = {"id": clip.id, "index": index, "label": clip.label, "size": size_of(clip.path)}
         try:
             frames = read_clip(clip.path, pick)
         except ClipError as error:
-            return entry | {"bad": str(error)}, [], []
-        entry |= {"frames": counts[-1], "numbers": list(map(int, frames.numbers)), "notes": frames.notes}
-        pictures, said = zip(*(self._frame(clip, *one) for one in zip(frames.pixels, frames.numbers)))
-        return entry, [data for of_frame in pictures for data in of_frame], list(said)
+            return entry | {"bad": str(error)}, []
+        pictures, notes = zip(*(self._frame(clip, *one) for one in zip(frames.pixels, frames.numbers)))
+        pictures, said = [data for of_frame in pictures for data in of_frame], [*dict.fromkeys(notes)]
+        return entry | {
+            "side": self.dataset.side, "streams": STREAMS[self.dataset.config.streams], "frames": counts[-1],
+            "numbers": [*map(int, frames.numbers)], "notes": frames.notes, "said": said,
+            "steps": [*map(said.index, notes)], "sizes": [*map(len, pictures)], "crcs": [*map(zlib.crc32, pictures)],
+        }, pictures
 
     def _frame(self, clip: Clip, pixels: np.ndarray, number: int) -> tuple[list[bytes], Said]:
         frame, dataset = Frames([pixels], [number]), self.dataset
@@ -69,23 +81,26 @@ def _jpeg(picture: np.ndarray) -> bytes:
 
 
 class Shards:
-    """Tar files in a folder, `00000.tar` and so on, each closed when it is larger than `largest` bytes."""
+    """Tar files of a split in a folder, `train-00000.tar` and so on, each closed when larger than `largest` bytes."""
 
-    def __init__(self, folder: Path, largest: int):
-        self.folder, self.largest, self.done, self.tar = folder, largest, [], None
+    def __init__(self, folder: Path, split: str, largest: int):
+        self.folder, self.split, self.largest = folder, split, largest
+        self.done, self.clips, self.tar, self.before = [], 0, None, 0  # of `clips`, those of closed shards
 
-    def add(self, key: str, streams: tuple[str, ...], pictures: list[bytes]) -> tuple[int, int]:
+    def add(self, entry: dict, pictures: list[bytes]) -> tuple[int, int]:
         """The number of the shard that a clip was put into, and where it begins there."""
         if self.tar and self.tar.offset > self.largest:
             self.close()
         if not self.tar:
-            self.file = (self.folder / f"{len(self.done):05}.tar").open("wb")
+            self.file = (self.folder / f"{self.split}-{len(self.done):05}.tar").open("wb")
             self.tar = tarfile.open(fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT)
-        start = self.tar.offset
-        for place, data in enumerate(pictures):
-            info = tarfile.TarInfo(member(key, streams[place % len(streams)], place // len(streams)))
+        start, key = self.tar.offset, key_of(self.clips)
+        self.clips += 1
+        for name, data in zip([f"{key}.json", *names(entry, key)], [to_json(entry), *pictures]):
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             self.tar.addfile(info, io.BytesIO(data))
+            self.tar.members.clear()  # it would hold them all
         return len(self.done), start
 
     def close(self) -> None:
@@ -93,8 +108,8 @@ class Shards:
             self.tar.close()
             _to_disk(self.file)
             path = Path(self.file.name)
-            self.done.append((path.name, path.stat().st_size, sha256(path)))
-            self.tar = None
+            self.done.append(Shard(path.name, path.stat().st_size, sha256(path), self.clips - self.before))
+            self.tar, self.before = None, self.clips
 
 
 def _as_it_is(sample):
@@ -131,35 +146,55 @@ def write_pack(config: Config, folder: Path, side: int, most_frames: int, larges
         raise UserError(f"--side {side}: training asks for {settings['side']} pixels")
     dataset = VideoDataset([], data, config.train.seed, *boxes_of(data))
     dataset.side = settings["side"] = side or settings["side"]
-    index = {"format": FORMAT, "settings": settings, "files": files, "classes": splits.classes,
-             "splits": {split: [[clip.id, clip.label] for clip in clips] for split, clips in splits.clips.items()}}
-    clips = list({clip.id: clip for of_split in splits.clips.values() for clip in of_split}.values())
+    header = {"format": FORMAT, "settings": settings, "files": files, "classes": splits.classes}
     temporary = folder.with_name(folder.name + ".partial")
     try:
         shutil.rmtree(temporary, ignore_errors=True)  # of a packing that was broken off
         temporary.mkdir(parents=True)
-        yield from _written(temporary, index, Packing(dataset, clips, most_frames), largest, workers)
+        yield from _written(temporary, header, splits, dataset, most_frames, largest, workers)
         os.replace(temporary, folder)
     except OSError as error:
         raise UserError(f"--output {folder}: cannot be written: {error.strerror}") from None
 
 
-def _written(folder: Path, index: dict, packing: Packing, largest: int,
+def _written(folder: Path, header: dict, splits: Splits, dataset: VideoDataset, most_frames: int, largest: int,
              workers: int) -> Iterator[tuple[Clip, dict, int]]:
-    shards, entries, said = Shards(folder, largest), {}, {}
-    streams = STREAMS[index["settings"]["streams"]]
-    loader = DataLoader(packing, batch_size=None, num_workers=workers, collate_fn=_as_it_is)
-    for number, (clip, (entry, pictures, notes)) in enumerate(zip(packing.clips, loader)):
-        if pictures:
-            key = f"{number:06}"
-            shard, start = shards.add(key, streams, pictures)
-            entry |= {"key": key, "shard": shard, "start": start, "sizes": list(map(len, pictures)),
-                      "crcs": list(map(zlib.crc32, pictures)),
-                      "steps": [said.setdefault(of_frame, len(said)) for of_frame in notes]}
-        entries[clip.id] = entry
-        yield clip, entry, len(packing)
-    shards.close()
-    index |= {"shards": shards.done, "said": list(said), "clips": entries}
-    with (folder / INDEX).open("w", encoding="utf-8") as file:
-        json.dump(index, file, ensure_ascii=False, separators=(",", ":"))
+    total, header["splits"] = sum(map(len, splits.clips.values())), {}
+    for split, clips in splits.clips.items():
+        numbered = [(index, clips[index]) for index in _stored(split, len(clips))]
+        loader = DataLoader(Packing(dataset, numbered, most_frames), batch_size=None, num_workers=workers,
+                            collate_fn=_as_it_is)
+        shards, rows = Shards(folder, split, largest), {}
+        for (index, clip), (entry, pictures) in zip(numbered, loader):
+            rows[index] = [clip.id, clip.label, entry["size"], *shards.add(entry, pictures)]
+            yield clip, entry, total
+        shards.close()
+        header["splits"][split] = close_split(folder, split, shards.done, [rows[index] for index in range(len(clips))],
+                                              len(splits.classes))
+    _write_json(folder / INDEX, header)
+
+
+def _stored(split: str, size: int) -> list[int]:
+    """The order in which a split's clips lie in its shards.
+
+    Those of training, which lists have by class, are mixed once and for all, so that a stream meets all classes.
+    """
+    return np.random.default_rng(0).permutation(size).tolist() if split == "train" else list(range(size))
+
+
+def close_split(folder: Path, split: str, shards: list[Shard], rows: list[list], classes: int) -> dict:
+    """Write a split's table, and give its part of the index.
+
+    Args:
+        rows: of each clip, in order, its id, label, the size of its file, its shard's number and its place there.
+    """
+    path, counts = folder / f"{split}.json", Counter(row[1] for row in rows)
+    _write_json(path, rows)
+    return {"shards": [astuple(shard) for shard in shards], "counts": [counts[label] for label in range(classes)],
+            "ids": id_sum(row[0] for row in rows), "table": sha256(path)}
+
+
+def _write_json(path: Path, table) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(table, file, ensure_ascii=False, separators=(",", ":"))
         _to_disk(file)

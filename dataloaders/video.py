@@ -1,7 +1,9 @@
 """One clip from disk to tensors."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,7 +17,8 @@ from dataloaders.clips import Clip, ClipError
 from dataloaders.crops import crop_to, cut, face_region, letterbox, lowest, visible
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
-from dataloaders.packed import Pack, Pictures
+from dataloaders.packed import Pack
+from dataloaders.packed_clip import Pictures, Streams
 from dataloaders.patience import at_most
 from dataloaders.readers import Frames, Pick, read_clip
 from dataloaders.sampling import tsn_indices, window_indices
@@ -55,24 +58,31 @@ class VideoDataset(Dataset):
 
     def __getitem__(self, draw: Draw) -> Sample | BadSample:
         clip = self.clips[draw.index]
+        return self.sample(clip, draw, partial(self._streams, clip))
 
-        def stream(use: int) -> np.random.Generator:
-            return generator(self.seed, AUGMENT, *draw, use)
-
+    def sample(self, clip: Clip, draw: Draw, streams: Callable[[Pick], Streams]) -> Sample | BadSample:
+        """What a draw makes of a clip whose face, context and notes `streams` gives, for frames that are picked."""
         try:
-            face, context, notes = self._streams(clip, lambda count: self._indices(count, stream(SAMPLING)))
+            face, context, notes = streams(self.pick(draw))
             if context is not None:
-                context = self._finish(context, stream(CONTEXT))
-            return Sample(clip.id, clip.label, self._finish(face, stream(FACE)), context, notes)
+                context = self._finish(context, self._stream(draw, CONTEXT))
+            return Sample(clip.id, clip.label, self._finish(face, self._stream(draw, FACE)), context, notes)
         except ClipError as error:
             return BadSample(clip.id, str(error))
+
+    def pick(self, draw: Draw) -> Pick:
+        """Which of a clip's frames the draw takes."""
+        return lambda count: self._indices(count, self._stream(draw, SAMPLING))
+
+    def _stream(self, draw: Draw, use: int) -> np.random.Generator:
+        return generator(self.seed, AUGMENT, *draw, use)
 
     def example(self, index: int) -> Tensor | None:
         """What the network sees of a clip: (S, T, 3, H, W) uint8, the face stream and then the context."""
         sample = self[Draw(0, index, 0)]
-        return torch.stack([s for s in (sample.face, sample.context) if s is not None]) if _readable(sample) else None
+        return torch.stack([s for s in (sample.face, sample.context) if s is not None]) if readable(sample) else None
 
-    def _streams(self, clip: Clip, pick: Pick) -> tuple[Pictures, Pictures | None, Counter]:
+    def _streams(self, clip: Clip, pick: Pick) -> Streams:
         """Face and context, T times (S, S, 3) each, and notes: from the clip's own files, or packed."""
         both = self.config.streams == "both"
         if self.pack:
@@ -153,13 +163,13 @@ class PairDataset(VideoDataset):
         return super()._finish(frames, stream).unflatten(0, (2, -1))
 
 
-def _readable(sample: Sample | BadSample) -> bool:
+def readable(sample: Sample | BadSample) -> bool:
     return isinstance(sample, Sample)
 
 
 def collate_clips(samples: list[Sample | BadSample]) -> Batch:
     """Stack what could be read; the rest is named in `bad`. All may be bad: then the batch is empty."""
-    good = [sample for sample in samples if _readable(sample)]
+    good = [sample for sample in samples if readable(sample)]
     context = [sample.context for sample in good if sample.context is not None]
     return Batch(
         targets=torch.tensor([sample.target for sample in good], dtype=torch.int64),
@@ -167,5 +177,5 @@ def collate_clips(samples: list[Sample | BadSample]) -> Batch:
         face=torch.stack([sample.face for sample in good]) if good else None,
         context=torch.stack(context) if context else None,
         notes=sum((sample.notes for sample in good), Counter()),
-        bad=[(sample.id, sample.reason) for sample in samples if not _readable(sample)],
+        bad=[(sample.id, sample.reason) for sample in samples if not readable(sample)],
     )

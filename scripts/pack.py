@@ -2,8 +2,10 @@
 
     python -m scripts.pack raer --output packs/raer --root-dir D --bounding-box-face faces.json
     python main.py train raer --packed packs/raer --root-dir D --bounding-box-face faces.json
+    python main.py train raer --packed packs/raer --stream s3://bucket/raer ...
 
-Flags of the recipe say what is cut, as in training; the pack serves a training with the same.
+Flags of the recipe say what is cut, as in training; the pack serves a training with the same. Where the whole pack lies
+elsewhere too, training clips can be streamed from there, and --packed needs no train-*.tar.
 """
 
 import argparse

@@ -35,8 +35,9 @@ ALL = """
 
 CLIPS = """
 --target --bounding-box-face --bounding-box-body --streams --missing-box --centre-crop --box-margin --crop-body
---num-segments --duration --image-size --packed --label-fraction --clip-model --clip-pretrained --init-from
---adapter-ratio --temporal-layers --temporal-heads --temporal-pool --chunk-size --temperature --moco-k --moco-m --moco-t
+--num-segments --duration --image-size --packed --stream --stream-lanes --shuffle-buffer --label-fraction --clip-model
+--clip-pretrained --init-from --adapter-ratio --temporal-layers --temporal-heads --temporal-pool --chunk-size
+--temperature --moco-k --moco-m --moco-t
 """.split()
 
 OWN = {

@@ -79,6 +79,26 @@ def test_a_resumed_run_equals_an_unbroken_one(train, unbroken, accumulate, stops
     assert differences(whole, broken) == []
 
 
+@pytest.fixture(scope="module")
+def packed(recipe, tmp_path_factory):
+    from scripts.pack import main as pack
+
+    folder = tmp_path_factory.mktemp("packs") / "pack"
+    assert pack([str(recipe), "--output", str(folder), "--workers", "0"]) == 0
+    return folder
+
+
+def test_a_resumed_stream_equals_an_unbroken_one(train, packed):
+    """With another number of workers each time, from within the first epoch and the second; two clips wait in a lane.
+    """
+    flags = f"{EVERY_TERM} --packed {packed} --stream {packed} --shuffle-buffer 6"
+    whole = train(flags)
+    assert whole.loaders["train"].streamed and whole.steps == 10
+    for stops, workers in (((2,), 0), ((3, 7), 2)):
+        assert differences(whole, train(flags, stops, workers)) == []
+    assert differences(whole, train(f"{flags} --stream-lanes 1")) != []
+
+
 def test_another_seed_is_another_run(train):
     assert differences(train("--epochs 1"), train("--epochs 1 --seed 1")) != []
 

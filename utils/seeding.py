@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 # One number per use, so that two uses with equal counters never share a stream.
-ORDER, AUGMENT, STEP, SPLIT, INITIAL, SUBSET, BOOTSTRAP = range(7)
+ORDER, AUGMENT, STEP, SPLIT, INITIAL, SUBSET, BOOTSTRAP, LANES = range(8)
 
 
 def generator(seed: int, use: int, *counters: int) -> np.random.Generator:

@@ -1,6 +1,7 @@
 """Some samples of each split as the network sees them, for a person to look at."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import numpy as np
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from dataloaders.audit.review_sheet import review_sheet
 from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw
+from dataloaders.streamed import StreamedLoader
 from dataloaders.video import PairDataset, Sample, collate_clips
 from utils.config import Config
 from utils.seeding import STEP, generator
@@ -16,6 +18,7 @@ from utils.structures import Labels
 from utils.views import view_pairs
 
 CLASSES, CLIPS = 12, 24  # of a split, at most
+FIRST = 200  # clips of a stream, among which those shown are
 FRAMES = 3  # of a clip and stream
 PAIRS = 12
 STREAMS = ("face", "context")
@@ -34,6 +37,8 @@ def _clips(config: Config, split: str, loader: Loader, labels: Labels, per_class
     dataset = loader.dataset
     if isinstance(dataset, PairDataset):
         return _pairs(config, split, loader)
+    if loader.streamed:
+        return _stream(config, split, loader, labels, per_class)
     of_clips = np.array([clip.label for clip in dataset.clips])
     places = {name: np.flatnonzero(of_clips == number) for number, name in enumerate(labels.classes)}
     shown = _evenly(list(places), CLASSES)
@@ -43,6 +48,18 @@ def _clips(config: Config, split: str, loader: Loader, labels: Labels, per_class
     counts = {name: len(of_class) for name, of_class in places.items()}
     return Sheet(split, dataset.unit, len(dataset), _how(config, loader), {"class": counts}, groups,
                  len(places) - len(shown))
+
+
+def _stream(config: Config, split: str, loader: StreamedLoader, labels: Labels, per_class: int) -> Sheet:
+    """Of the first clips, which are all that is looked at, up to `per_class` of each class."""
+    shown = _evenly(labels.classes, CLASSES)
+    groups, count = {name: [] for name in shown}, min(per_class, CLIPS // len(shown))
+    for clip in islice(loader.clips.visits(range(loader.order.lanes)), FIRST):
+        of_class = groups.get(labels.classes[clip.entry["label"]], [])
+        if clip.entry["label"] < len(labels.classes) and len(of_class) < count:
+            of_class.append(_seen(loader.clips.sample(clip, 0)))
+    return Sheet(split, loader.unit, loader.size, f"{_how(config, loader)} The first of the stream.",
+                 {"class": dict(zip(labels.classes, loader.held.counts))}, groups, len(labels.classes) - len(shown))
 
 
 def _how(config: Config, loader: Loader) -> str:
@@ -56,7 +73,8 @@ def _how(config: Config, loader: Loader) -> str:
 def _pairs(config: Config, split: str, loader: Loader) -> Sheet:
     """Two views of each clip, as a step of training would draw them."""
     dataset = loader.dataset
-    samples = [dataset[Draw(0, place, 0)] for place in _evenly(range(len(dataset)), PAIRS)]
+    samples = [*islice(loader.samples(), PAIRS)] if loader.streamed else [
+        dataset[Draw(0, place, 0)] for place in _evenly(range(len(dataset)), PAIRS)]
     good = [sample for sample in samples if isinstance(sample, Sample)]
     shown = [_seen(sample) for sample in samples if isinstance(sample, BadSample)]
     if good:
@@ -67,7 +85,7 @@ def _pairs(config: Config, split: str, loader: Loader) -> Sheet:
                                for view in range(2) for name, frames in streams.items()})
                  for row, sample in enumerate(good)] + shown
     how = "Two random views of each; the network learns which belong together. No label is looked at."
-    return Sheet(split, dataset.unit, len(dataset), how, groups={"pairs of views": shown})
+    return Sheet(split, dataset.unit, loader.size, how, groups={"pairs of views": shown})
 
 
 def _seen(sample: Sample | BadSample) -> Shown:

@@ -330,4 +330,5 @@ def test_pinned_memory_workers_and_time_out_of_pretraining(pretrain, monkeypatch
     for cuda in (False, True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
         for loader in pretrain("--num-workers 3 --reader-timeout 7")[0].values():
-            assert (loader._loader.pin_memory, loader._loader.num_workers, loader.timeout) == (cuda, 2, 7)
+            torchs = loader._batches.loader
+            assert (torchs.pin_memory, torchs.num_workers, loader.timeout) == (cuda, 2, 7)

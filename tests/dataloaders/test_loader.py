@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import Dataset
 
 from dataloaders.clips import Clip
-from dataloaders.loader import Loader, _end_workers
+from dataloaders.loader import Loader
+from dataloaders.workers import _end_workers
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from tests.dataloaders.footage import frame as picture

@@ -1,6 +1,8 @@
 """Packing and reading packed, through the command line where it can be."""
 
+import hashlib
 import json
+import tarfile
 from dataclasses import replace
 from itertools import chain
 
@@ -11,7 +13,9 @@ from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
-from dataloaders.packed import Pack, places
+from dataloaders.packed import Pack
+from dataloaders.packed_clip import from_json, places, to_json
+from dataloaders.packing import Shards
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset
 from main import main
 from scripts.pack import main as pack
@@ -119,9 +123,9 @@ def test_longer_clips_keep_frames_at_even_distances(root, tmp_path, capsys):
     words = [str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), "--most-frames", "5", "--workers", "0"]
     assert pack(words) == 0
     assert "13 clips have more than 5 frames (--most-frames)" in capsys.readouterr().out
-    entries = json.loads((tmp_path / "p/index.json").read_text())["clips"]
-    assert entries["train/Anger/1.avi"]["numbers"] == [0, 2, 4, 6, 8] and entries["train/Anger/1.avi"]["frames"] == 9
-    assert entries["train/Happy/7.png"]["numbers"] == [0]
+    entry = Pack(tmp_path / "p").clip("train/Anger/1.avi").entry
+    assert entry["numbers"] == [0, 2, 4, 6, 8] and entry["frames"] == 9
+    assert Pack(tmp_path / "p").clip("train/Happy/7.png").entry["numbers"] == [0]
 
 
 def test_bad_clips_are_named(root, packed, tmp_path, capsys):
@@ -133,27 +137,39 @@ def test_bad_clips_are_named(root, packed, tmp_path, capsys):
 
 
 def test_shards_are_tar_files_of_bounded_size_whatever_the_workers(root, packed, tmp_path, monkeypatch):
-    import tarfile
-
+    """Each clip is told of first, and its frames follow; where it begins is where tarfile finds it."""
     monkeypatch.setattr("dataloaders.packing.Shards.__init__", bounded)
     assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), "--workers", "2"]) == 0
-    small, large = Pack(tmp_path / "p"), Pack(packed)
-    assert len(small.shards) > 3 and len(large.shards) == 1
-    names = [name for shard, *_ in small.shards for name in tarfile.open(tmp_path / "p" / shard).getnames()]
-    assert names == tarfile.open(packed / "00000.tar").getnames()
-    assert names[:3] == ["000000.face.000.jpg", "000000.context.000.jpg", "000000.face.001.jpg"]
-    index = json.loads((packed / "index.json").read_text())
-    with tarfile.open(packed / "00000.tar") as tar:  # the offsets are those that tarfile finds
-        at = {info.name: (info.offset_data, info.size) for info in tar}
-    for entry in index["clips"].values():
-        if "bad" not in entry:
-            due = [at[f"{entry['key']}.{s}.{n:03}.jpg"] for n in range(len(entry["steps"]))
-                   for s in ("face", "context")]
-            assert due == [*zip(places(entry).tolist(), entry["sizes"])]
+    small, large = Pack(tmp_path / "p").splits["train"], Pack(packed).splits["train"]
+    assert len(small.shards) > 3 and [shard.name for shard in large.shards] == ["train-00000.tar"]
+    assert small.size == large.size == 15 and small.counts == large.counts == (2, 2, 2, 3, 2, 2, 2)
+    members = [member for shard in small.shards for member in members_of(tmp_path / "p" / shard.name)]
+    assert members == members_of(packed / "train-00000.tar")
+    names = [name for name, _ in members]
+    assert names[:3] == ["000000000.json", "000000000.face.000.jpg", "000000000.context.000.jpg"]
+    told = [json.loads(data) for name, data in members if name.endswith(".json")]
+    assert len(told) == 15 and sorted(entry["index"] for entry in told) == list(range(15))
+    assert [entry["index"] for entry in told] != list(range(15))  # classes are mixed
+    rows = json.loads((tmp_path / "p/train.json").read_text())
+    for entry in told:
+        name, label, size, shard, start = rows[entry["index"]]
+        assert (name, label, size) == (entry["id"], entry["label"], (root / name).stat().st_size)
+        with tarfile.open(tmp_path / "p" / small.shards[shard].name) as tar:
+            own = {info.offset: info for info in tar}
+            first = own[start]
+            assert json.load(tar.extractfile(first)) == entry
+            at = places(entry, first.offset_data + first.size + -first.size % 512)[:-1]
+            of_clip = [info for info in own.values() if info.name.startswith(first.name[:10]) and info != first]
+            assert at == ([info.offset_data for info in of_clip] if "bad" not in entry else [])
 
 
-def bounded(self, folder, largest):
-    self.folder, self.largest, self.done, self.tar = folder, 50_000, [], None
+def members_of(path):
+    with tarfile.open(path) as tar:
+        return [(info.name, tar.extractfile(info).read()) for info in tar]
+
+
+def bounded(self, folder, split, largest, real=Shards.__init__):
+    real(self, folder, split, 50_000)
 
 
 def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, monkeypatch):
@@ -197,29 +213,53 @@ def copy(packed, tmp_path):
     return folder, json.loads((folder / "index.json").read_text())
 
 
-CHANGES = {
-    "a name that leads out": lambda index, clip: index["shards"][0].__setitem__(0, "../00000.tar"),
-    "a foreign format": lambda index, clip: index.update(format="zip"),
-    "a place behind the end": lambda index, clip: clip.update(start=10**12),
-    "a place before the start": lambda index, clip: clip.update(start=-5000),
-    "another shard": lambda index, clip: clip.update(shard=7),
-    "a size of nothing": lambda index, clip: clip["sizes"].__setitem__(0, 0),
-    "too few frames": lambda index, clip: clip["sizes"].pop(),
-    "words": lambda index, clip: clip.update(sizes="all"),
-    "an unknown step": lambda index, clip: clip["steps"].__setitem__(0, 99),
-    "an unknown clip": lambda index, clip: index["splits"]["train"].append(["x", 0]),
-    "an unknown class": lambda index, clip: index["splits"]["train"][0].__setitem__(1, 7),
-    "no clips": lambda index, clip: index.pop("clips"),
-}
+def shards_of(index):
+    return index["splits"]["train"]["shards"]
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", [
+    lambda index: shards_of(index)[0].__setitem__(0, "../00000.tar"), lambda index: index.update(format="zip"),
+    lambda index: shards_of(index)[0].__setitem__(3, 0), lambda index: shards_of(index)[0].__setitem__(3, 14),
+    lambda index: shards_of(index)[0].__setitem__(1, "long"), lambda index: shards_of(index)[0].pop(),
+    lambda index: index["splits"]["train"]["counts"].pop(), lambda index: index.pop("splits"),
+    lambda index: index["splits"].__setitem__("../x", index["splits"].pop("train")),
+    lambda index: index["splits"].__setitem__("(", {"shards": [], "counts": [0] * 7, "ids": 0, "table": ""}),
+    lambda index: index["splits"]["train"].update(ids=0.5), lambda index: index["splits"]["train"].pop("table"),
+    lambda index: index["settings"].pop("box_margin"), lambda index: index["settings"].update(side="48"),
+    lambda index: index.update(files=[]), lambda index: index.update(classes=list(range(7))),
+])
 def test_an_index_that_cannot_be_right_is_refused(copy, change):
     folder, index = copy
-    CHANGES[change](index, index["clips"]["train/Anger/0.avi"])
+    change(index)
     (folder / "index.json").write_text(json.dumps(index))
-    with pytest.raises(UserError, match="index of a pack"):
+    with pytest.raises(UserError, match="not the index of a pack"):
         Pack(folder)
+
+
+def test_a_pack_of_an_older_format_is_packed_again(copy):
+    folder, index = copy
+    (folder / "index.json").write_text(json.dumps(index | {"format": "camxuc pack 1"}))
+    with pytest.raises(UserError, match="index.json: of an older format; pack the clips again$"):
+        Pack(folder)
+
+
+@pytest.mark.parametrize("change", [
+    lambda rows: rows[0].__setitem__(4, 10**12), lambda rows: rows[0].__setitem__(4, -512),
+    lambda rows: rows[0].__setitem__(3, 7), lambda rows: rows[0].__setitem__(3, -1), lambda rows: rows[0].pop(),
+    lambda rows: rows[0].__setitem__(1, 7), lambda rows: rows[0].__setitem__(1, 0.5),
+    lambda rows: rows[0].__setitem__(0, 7), lambda rows: rows[0].__setitem__(4, 0.5), lambda rows: rows.pop(),
+])
+def test_a_table_that_cannot_be_right_is_refused(copy, change):
+    folder, index = copy
+    rows = json.loads((folder / "train.json").read_text())
+    change(rows)
+    (folder / "train.json").write_text(json.dumps(rows))
+    with pytest.raises(UserError, match="train.json: not the table of a pack .*not the one that the index tells of"):
+        Pack(folder).clips()
+    index["splits"]["train"]["table"] = hashlib.sha256((folder / "train.json").read_bytes()).hexdigest()
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="train.json: not the table of a pack"):
+        Pack(folder).clips()
 
 
 @pytest.mark.parametrize("spoil, said", [
@@ -230,9 +270,9 @@ def test_an_index_that_cannot_be_right_is_refused(copy, change):
 ])
 def test_shards_that_are_not_the_packs_are_refused(copy, spoil, said):
     folder, _ = copy
-    spoil(folder / "00000.tar")
+    spoil(folder / "train-00000.tar")
     with pytest.raises(UserError) as caught:
-        Pack(folder)
+        Pack(folder).clips()
     assert said in str(caught.value)
 
 
@@ -245,30 +285,40 @@ def test_no_index(tmp_path, text):
 
 
 @pytest.mark.parametrize("change", [
-    *(lambda index, entry, key=key: entry.pop(key) for key in ("key", "size", "notes", "crcs")),
-    lambda index, entry: entry.update(notes="x"), lambda index, entry: entry.update(start=entry["start"] + 0.5),
-    lambda index, entry: entry.update(sizes=[float(size) for size in entry["sizes"]]),
-    lambda index, entry: entry.update(steps=[float(step) for step in entry["steps"]]),
-    lambda index, entry: index["settings"].pop("box_margin"), lambda index, entry: index["settings"].update(side="48"),
-    lambda index, entry: index.update(files=[]), lambda index, entry: index.update(said=[[1, 2]] * len(index["said"])),
-    lambda index, entry: index.update(classes=list(range(7))),
-    lambda index, entry: index["splits"]["train"][0].__setitem__(1, 0.5),
+    *(lambda entry, key=key: entry.pop(key)
+      for key in ("id", "index", "label", "side", "streams", "numbers", "notes", "said", "steps", "sizes", "crcs")),
+    lambda entry: entry.update(notes="x"), lambda entry: entry["sizes"].__setitem__(0, 0),
+    lambda entry: entry["sizes"].pop(), lambda entry: entry["steps"].__setitem__(0, 99),
+    lambda entry: entry["steps"].__setitem__(0, -1), lambda entry: entry.update(sizes="all"),
+    lambda entry: entry.update(sizes=[float(size) for size in entry["sizes"]]), lambda entry: entry.update(label=0.5),
+    lambda entry: entry.update(said=[[1, 2]]), lambda entry: entry.update(streams=["face", "../x"]),
+    lambda entry: entry.update(index=-1), lambda entry: entry.update(side="48"),
 ])
-def test_an_index_of_other_types_is_refused(copy, change):
-    folder, index = copy
-    change(index, index["clips"]["train/Anger/0.avi"])
-    (folder / "index.json").write_text(json.dumps(index))
-    with pytest.raises(UserError, match="not the index of a pack"):
-        Pack(folder)
+def test_what_is_told_of_a_clip_must_go_together(packed, change):
+    entry = Pack(packed).clip("train/Anger/0.avi").entry
+    assert from_json(to_json(entry)) == entry
+    change(entry)
+    assert from_json(to_json(entry)) is None
 
 
-@pytest.mark.parametrize("place", [0, -512, 300])  # the picture, its name in the header, and within the picture
-def test_a_damaged_frame_is_a_bad_clip(copy, place):
-    folder, index = copy
-    entry, data = index["clips"]["train/Anger/0.avi"], bytearray((folder / "00000.tar").read_bytes())
-    at = int(places(entry)[2]) + place
+def test_damage_to_what_is_told_of_a_clip_shows(packed):
+    entry = Pack(packed).clip("train/Anger/0.avi").entry
+    data = to_json(entry)
+    assert all(from_json(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]) is None for at in range(len(data)))
+
+
+@pytest.mark.parametrize("member, place", [  # a picture's start, its name, within it; within KEY.json, its name
+    (2, 0), (2, -512), (2, 300), (None, 30), (None, -512)])
+def test_a_damaged_frame_is_a_bad_clip(copy, member, place):
+    folder, _ = copy
+    data = bytearray((folder / "train-00000.tar").read_bytes())
+    _, _, _, _, start = next(row for row in json.loads((folder / "train.json").read_text())
+                             if row[0] == "train/Anger/0.avi")
+    size = int(data[start + 124 : start + 135], 8)
+    entry = json.loads(data[start + 512 : start + 512 + size])
+    at = place + (start + 512 if member is None else places(entry, start + 512 + size + -size % 512)[member])
     data[at : at + 20] = b"../x".ljust(20, b"\0")
-    (folder / "00000.tar").write_bytes(data)
+    (folder / "train-00000.tar").write_bytes(data)
     clip = Clip("train/Anger/0.avi", folder, 0)
     sample = VideoDataset([clip], VideoDataConfig(num_segments=9, image_size=48), 0, pack=Pack(folder))[Draw(0, 0, 0)]
     assert isinstance(sample, BadSample) and "is damaged" in sample.reason

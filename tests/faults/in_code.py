@@ -117,7 +117,7 @@ CODE = [
           line=(clip_loaders._labelled, "chosen = labelled_subset(clips, fraction, config.train.seed)",
                 "chosen = clips")),
     Fault("the context is never augmented", "overfits to the background", "augmentation-missing",
-          line=(video.VideoDataset.__getitem__, "self._finish(context,", "VideoDataset._finish(self, context,")),
+          line=(video.VideoDataset.sample, "self._finish(context,", "VideoDataset._finish(self, context,")),
     Fault("a rotation of never more than a degree", "overfits a little more", "known-answer",
           line=(augment.draw_augmentation, "spread(15)", "spread(1)")),
     Fault("every step drops out alike", "overfits as without dropout", "known-answer",

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from utils.config.checks import at_least, not_negative, require
+from utils.config.checks import at_least, flag, not_negative, require
 from utils.config.common import DataConfig
+
+LANES = 32  # of a stream, unless more are asked for: each keeps a file open
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class ClipDataConfig(DataConfig):
     """Side of the square frames that the network sees, in pixels."""
     packed: Path | None = None
     """Folder that scripts/pack.py wrote, from which clips are read instead of from their own files."""
+    stream: str | None = None
+    """Where the pack's training shards are read one after another, at random no more: a folder, https://, s3://..."""
+    stream_lanes: int = 0
+    """Stream: places that are read at once, as many clips of each in a batch; 0 is --batch-size's largest divisor
+    up to 32."""
+    shuffle_buffer: int = 1024
+    """Stream: clips of all lanes that are held undecoded, to be shuffled."""
     label_fraction: float = 1.0
     """Share of the training labels that may be used, as many of each class, at least one; drawn by the seed."""
 
@@ -45,10 +54,35 @@ class ClipDataConfig(DataConfig):
         super().__post_init__()
         require(0 < self.centre_crop <= 1, f"--centre-crop {self.centre_crop}: must be in (0, 1]")
         require(0 < self.label_fraction <= 1, f"--label-fraction {self.label_fraction}: must be in (0, 1]")
-        at_least(self, num_segments=1, duration=1, image_size=16)
-        not_negative(self, "box_margin")
+        at_least(self, num_segments=1, duration=1, image_size=16, shuffle_buffer=1)
+        not_negative(self, "box_margin", "stream_lanes")
         require(not (self.crop_body and not self.bounding_box_body),
                 "--crop-body needs --bounding-box-body FILE")
+        if self.stream is not None:
+            self._check_stream()
+
+    def _check_stream(self) -> None:
+        require(bool(self.stream), "--stream: give a folder or an address")
+        require(self.packed is not None, f"--stream {self.stream}: give --packed FOLDER too, the pack with what is "
+                "validated and tested on")
+        # Each needs to know all training clips before the first is read.
+        idle = {"label_fraction": 1.0, "val_fraction": 0.0, "use_weighted_sampler": False, "cache_features": False,
+                "unlabelled": None}
+        wrong = [flag(name) for name, value in idle.items() if getattr(self, name, value) != value]
+        require(not wrong, f"--stream: does not go with {', '.join(wrong)}, which takes training clips at random; "
+                "leave one out")
+        require(self.batch_size % self.lanes == 0, f"--stream-lanes {self.stream_lanes}: must divide --batch-size "
+                f"{self.batch_size}")
+
+    @property
+    def lanes(self) -> int:
+        """Of the stream, whatever --stream-lanes 0 stands for."""
+        most = min(self.batch_size, LANES)
+        return self.stream_lanes or max(n for n in range(1, most + 1) if self.batch_size % n == 0)
+
+    def unused(self) -> dict[str, str]:
+        """As Config.unused."""
+        return {} if self.stream else dict.fromkeys(("stream_lanes", "shuffle_buffer"), "used with --stream only")
 
 
 @dataclass(frozen=True)

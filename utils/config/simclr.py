@@ -122,8 +122,8 @@ class SimclrConfig(Config):
 
     def unused(self) -> dict[str, str]:
         if self.loss.ssl == "simclr":
-            return dict.fromkeys(("moco_k", "moco_m", "moco_t"), "used with --ssl moco only")
-        return {"temperature": "used with --ssl simclr only; MoCo's is moco_t"}
+            return self.data.unused() | dict.fromkeys(("moco_k", "moco_m", "moco_t"), "used with --ssl moco only")
+        return self.data.unused() | {"temperature": "used with --ssl simclr only; MoCo's is moco_t"}
 
     def settled(self) -> "SimclrConfig":
         """The learning rate and the optimiser that `auto` stands for (Chen et al., 2020, appendix B.6)."""

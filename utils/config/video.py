@@ -147,3 +147,6 @@ class VideoConfig(Config):
             require(not wrong, "--cache-features: what the network sees of a clip must be the same in every epoch, and "
                     f"is not with {', '.join(wrong)}; set to 0")
             require(not self.model.mirror, "--cache-features: features have no mirror image; take --no-mirror")
+
+    def unused(self) -> dict[str, str]:
+        return self.data.unused()

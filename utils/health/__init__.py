@@ -21,6 +21,7 @@ from utils.health.movement import Movement
 from utils.health.rates import Rates
 from utils.health.results import Results
 from utils.health.samples import Samples
+from utils.health.streamed_samples import StreamedSamples
 from utils.health.targets import Phantom, Targets
 from utils.health.watch import Step, Watch, Watched
 from utils.prediction import Predictions
@@ -31,8 +32,9 @@ __all__ = ["WATCHES", "Health", "Step", "Watch", "Watched"]
 
 log = logging.getLogger("camxuc")
 
-WATCHES: tuple[type[Watch], ...] = (Samples, Modes, Idle, Targets, Phantom, Queue, Bins, ClassTexts, Embeddings,
-                                    Gradients, Movement, Rates, Answers, InStep, Scores, Results)
+WATCHES: tuple[type[Watch], ...] = (Samples, StreamedSamples, Modes, Idle, Targets, Phantom, Queue, Bins,
+                                    ClassTexts, Embeddings, Gradients, Movement, Rates, Answers, InStep, Scores,
+                                    Results)
 SAME = 0.01  # of a score, which may differ by a sample or two where the device does not repeat itself
 LOOKS, EVERY = 3, 64  # the first steps of an epoch, and then one in so many, at which the slow hooks look
 

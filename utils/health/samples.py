@@ -19,13 +19,17 @@ class Samples(Watch):
 
     def __init__(self, watched: Watched):
         super().__init__(watched)
-        self.targets = {split: loader.targets for split, loader in watched.loaders.items()}
+        listed = {split: loader for split, loader in watched.loaders.items()
+                  if not getattr(loader, "streamed", False)}
+        self.targets = {split: loader.targets for split, loader in listed.items()}
         self.places = {split: {name: place for place, name in enumerate(loader.ids)}
-                       for split, loader in watched.loaders.items()}
+                       for split, loader in listed.items()}
         # A sample that is listed twice cannot be told from its double.
         self.listed_once = {split: len(places) == len(self.targets[split]) for split, places in self.places.items()}
 
     def loaded(self, batch: Batch) -> None:
+        if "train" not in self.places:  # see StreamedSamples
+            return
         ids = [*batch.ids, *(name for name, _ in batch.bad)]
         places = [self.places["train"].get(name, -1) for name in ids]
         self.seen.setdefault("drawn", []).extend(places)

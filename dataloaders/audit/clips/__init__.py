@@ -1,5 +1,7 @@
 """Clips: what is listed, what is there, and what the network would see of it."""
 
+from dataclasses import replace
+
 from dataloaders.audit.clips.box_sense import check_box_sense
 from dataloaders.audit.clips.boxes import check_boxes
 from dataloaders.audit.clips.broken import check_broken
@@ -15,6 +17,7 @@ from dataloaders.audit.clips.looks import look
 from dataloaders.audit.clips.overlap import check_overlap
 from dataloaders.audit.clips.shortcuts import check_shortcuts
 from dataloaders.audit.clips.sources import check_sources, read_rows
+from dataloaders.audit.clips.streaming import check_stream
 from dataloaders.audit.clips.tracks import check_tracks
 from dataloaders.audit.clips.turned import check_turned
 from dataloaders.audit.clips.view import View
@@ -32,7 +35,8 @@ def audit_clips(config: Config, loaders: dict[str, Loader], labels: Labels, full
     """As `audit`."""
     view = View.of(config, loaders, labels, full)
     if config.data.packed:
-        return [NOT_AUDITED, *(finding for check in (check_drawing, check_card) for finding in surely(check, view))]
+        listed = replace(view, splits={name: split for name, split in view.splits.items() if not split.loader.streamed})
+        return [NOT_AUDITED, *surely(check_drawing, listed), *surely(check_card, view), *surely(check_stream, view)]
     (rows, looks, glances), findings = _gathered(view)
     checks = ((check_sources, rows), (check_listing,), (check_folders, rows), (check_overlap, looks),
               (check_boxes, looks), (check_frames, looks), (check_drawing,), (check_card,), (check_shortcuts, glances),

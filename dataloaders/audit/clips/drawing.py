@@ -134,7 +134,7 @@ def _shuffled(view: View, split: Split) -> Iterator[Finding]:
 
 def _batches(view: View, split: Split) -> Iterator[Finding]:
     """An epoch of echoes through a Loader of the same collate: each sample whole, each in its place, none lost."""
-    loader = Loader(Echo(split), split.order, split.loader._loader.collate_fn, 0, 0)
+    loader = Loader(Echo(split), split.order, split.loader.collate, 0, 0)
     labels, torn, told = dict(zip(split.dataset.ids, (clip.label for clip in split.clips))), [], []
     for epoch in (0, 1):
         plans, seen = split.draws(epoch), 0

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from utils.config import VideoConfig, VideoDataConfig, VideoLossConfig, VideoModelConfig, VideoTrainConfig, flag
@@ -36,4 +38,8 @@ def test_values_on_the_edge_are_taken():
 
 
 def test_no_setting_of_a_clips_recipe_puts_another_out_of_use():
-    assert VideoConfig(loss=VideoLossConfig(use_moco=False, use_ldl=False, lambda_dc=0)).unused() == {}
+    config = VideoConfig(loss=VideoLossConfig(use_moco=False, use_ldl=False, lambda_dc=0))
+    assert set(config.unused()) == {"stream_lanes", "shuffle_buffer"}
+    stream = VideoDataConfig(stream="there", packed=Path("pack"))
+    config = VideoConfig(data=stream)
+    assert config.unused() == {} and {"stream", "shuffle_buffer"} <= set(config.flat())

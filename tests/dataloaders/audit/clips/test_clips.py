@@ -418,7 +418,7 @@ def without_augmentation(patch):
 
 
 def context_as_it_is(patch):
-    replace_line(video.VideoDataset.__getitem__, "context = self._finish(context, ",
+    replace_line(video.VideoDataset.sample, "context = self._finish(context, ",
                  "context = VideoDataset._finish(self, context, ", patch)
 
 
@@ -483,7 +483,7 @@ def test_faults_of_the_loader(data, monkeypatch, fault, name):
 @pytest.mark.parametrize("function, old, new, said", [
     (augment.draw_augmentation, "< erasing:", "< erasing * strength:", "of the face stream nothing is erased"),
     (video.AugmentedDataset._finish, "self.config.random_erasing", "0.0", "of the face stream nothing is erased"),
-    (video.VideoDataset.__getitem__, "context = self._finish(context, ",
+    (video.VideoDataset.sample, "context = self._finish(context, ",
      "context = VideoDataset._finish(self, context, ", "of the context stream nothing is erased"),
     (augment.Augmentation.at, "frame[y : y + height, x : x + width]", "frame[: size if self.patch else 0]",
      "stream all is erased"),

@@ -1,0 +1,141 @@
+"""Worker processes that read samples: what they are asked, what ends them, and who is told of it."""
+
+import atexit
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from utils.errors import UserError, first_line
+
+
+class Processes:
+    """Iterates over what collate makes of a data set's answers to the items of a plan, worked out by worker processes.
+
+    Args:
+        plan: lists of items, looked through anew in each pass.
+        timeout: seconds to wait for an answer; then what is still being read is named and the run stops. Of worker
+            processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
+        reading: see `nothing_read`.
+        name: of a sample by its number.
+    """
+
+    def __init__(self, dataset: Dataset, plan: Iterable[list], collate: Callable[[list], Any], num_workers: int,
+                 timeout: float, pin_memory: bool, reading: Tensor, name: Callable[[int], str]):
+        self.timeout, self.reading, self.name = timeout, reading, name
+        self.loader = DataLoader(
+            dataset,
+            batch_sampler=plan,
+            num_workers=num_workers,
+            collate_fn=collate,
+            pin_memory=pin_memory,
+            persistent_workers=num_workers > 0,
+            timeout=timeout if num_workers > 0 else 0,
+            worker_init_fn=_leave_signals,
+        )
+
+    def __iter__(self) -> Iterator:
+        """
+        Raises:
+            UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
+        """
+        answers, wait_for = iter(self.loader), DEATHS.wait_for if self.loader.num_workers else _next
+        while True:
+            try:
+                answer = wait_for(answers)
+            except RuntimeError as error:
+                raise self._named(error) from None
+            if answer is None:
+                return
+            yield answer
+
+    def _named(self, error: RuntimeError) -> Exception:
+        """An error that a worker has caused, with the samples that it was reading; any other as it is."""
+        said = first_line(error)
+        if "timed out" in said:
+            _end_workers()
+            samples = [self.name(sample) for _, sample in self.reading.tolist() if sample >= 0]
+            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(samples)}")
+        if "killed by signal" not in said and "exited unexpectedly" not in said:
+            return error
+        ended = set(map(int, re.findall(r"\d+", said)))
+        samples = [self.name(sample) for worker, sample in self.reading.tolist() if worker in ended and sample >= 0]
+        return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
+
+
+def _next(answers: Iterator) -> object | None:
+    return next(answers, None)
+
+
+def nothing_read(num_workers: int) -> Tensor:
+    """(workers, 2) in shared memory: the process of each, and the number of the sample that it is reading, or -1."""
+    return torch.full((max(num_workers, 1), 2), -1).share_memory_()
+
+
+def tell(reading: Tensor, number: int) -> None:
+    """Which sample this worker is reading from now on."""
+    info = get_worker_info()
+    own = reading[info.id if info else 0]
+    own[0], own[1] = os.getpid(), number
+
+
+class Deaths:
+    """Of worker processes, which are told of where an answer is waited for.
+
+    torch's own handler raises its error wherever the main process happens to be: in the middle of a step, of a write to
+    the disk, or where an error is taken for another.
+    """
+
+    def __init__(self):
+        self.waiting = self.missed = False
+        self.handler: Callable | None = None  # torch's
+
+    def wait_for(self, answers: Iterator) -> object | None:
+        """The next answer, or None behind the last.
+
+        Raises:
+            RuntimeError: torch's; a worker has died, now or since the answer before.
+        """
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and handler != self._hear and threading.current_thread() is threading.main_thread():
+            self.handler = handler
+            signal.signal(signal.SIGCHLD, self._hear)
+        self.waiting = True
+        try:
+            if self.missed:
+                self._hear(signal.SIGCHLD, None)
+            return _next(answers)
+        finally:
+            self.waiting = False
+
+    def _hear(self, number: int, frame) -> None:
+        self.missed = not self.waiting
+        if self.waiting:
+            self.handler(number, frame)
+
+
+DEATHS = Deaths()
+
+
+def _leave_signals(worker: int) -> None:
+    """A worker ends with the main process, which grants a signal's wish in good order; both may be sent it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """At once, also those that hang: they would keep the main process from ending."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would take their end for an accident
+    for worker in multiprocessing.active_children():
+        worker.kill()
+
+
+# After an error nobody else ends them, and Python would wait for them for ever: they ignore its SIGTERM.
+atexit.register(_end_workers)

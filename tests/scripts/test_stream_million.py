@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from dataloaders.lanes import Lanes
+from scripts.stream_million import Told, main, stream
+
+
+def test_a_few_samples_are_streamed_and_told_of(tmp_path, capsys):
+    assert main(["--samples", "3000", "--folder", str(tmp_path), "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "3,000 samples in 39 batches: each came once" in said
+    assert "from sample 2,310 on, with another number of workers, 9 batches were the same again" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_growth_is_of_the_sum_from_the_first_tenth_to_the_last():
+    told = Told(1, 1, 1, 1, np.array([[10.0, 1.0]] * 10 + [[11.0, 3.0]] * 90))
+    assert told.growth == 3 and told.tenths().tolist() == [[10, 1], *[[11, 3]] * 9]
+
+
+def test_samples_that_come_twice_are_told(tmp_path, monkeypatch):
+    real = Lanes.stretches
+    monkeypatch.setattr(Lanes, "stretches", lambda self, epoch, lane, start: real(self, epoch, 0, start))
+    with pytest.raises(AssertionError, match="came twice"):
+        stream(tmp_path, 3000, 0)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_over_fifty_thousand(tmp_path):
+    told = stream(tmp_path, 50_000, 2)
+    assert told.memory.shape[1] == 3 and told.growth < 24
