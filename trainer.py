@@ -3,14 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from utils import checkpoint
@@ -25,7 +23,8 @@ from utils.objective import Objective
 from utils.optimizer import build_optimizer
 from utils.precision import choose_device, choose_precision
 from utils.prediction import Predictions, predict
-from utils.results import EpochTable, write_history
+from utils.records import Records
+from utils.results import write_history
 from utils.schedules import learning_rate_factor
 from utils.seeding import STEP, seed_torch
 from utils.skips import EVERY, Skips
@@ -70,9 +69,8 @@ class Trainer:
         SIGINT and SIGTERM end it after the step at work or the batch being evaluated, with a checkpoint, by
         SystemExit(128 + signal).
         """
-        table = EpochTable()
         self.network = spread(self.model, self.device)  # only now: audits try the model in one process
-        with self.interrupt, self._board() as board:
+        with self.interrupt, Records(self.run_dir, self.epoch + 1) as records:
             log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
             try:
                 while not self.finished:
@@ -83,21 +81,13 @@ class Trainer:
                         if self.settings.save_every and self.steps % self.settings.save_every == 0:
                             self.save()
                     row = self._close_epoch(time.monotonic() - started)
-                    if board:
-                        for name, value in row.items():
-                            board.add_scalar(name, value, row["epoch"])
-                        table.show(row)
+                    records.add(row)
                     self.interrupt.agree(exchanged(self.interrupt.signal))
                     self.interrupt.check()
             except Interrupted:
                 self.save()
                 log.info("stopped in epoch %d, after step %d; --resume auto goes on", self.epoch + 1, self.steps)
                 raise SystemExit(128 + self.interrupt.signal) from None
-
-    def _board(self) -> SummaryWriter | nullcontext:
-        """TensorBoard, of the first process."""
-        board = SummaryWriter(self.run_dir / "tensorboard", purge_step=self.epoch + 1) if rank() == 0 else None
-        return board or nullcontext()
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""

@@ -5,9 +5,9 @@ that is alike in all of them: queue, bins, averages, counts, scores, and when to
 """
 
 from utils.distributed.batches import whole
-from utils.distributed.group import exchanged, first, here, local_world_size, processes, rank, world_size
+from utils.distributed.group import exchanged, first, here, local_world_size, processes, rank, told_by_first, world_size
 from utils.distributed.network import averaged_after, spread
 from utils.distributed.rows import fetched, joined, own_rows, share
 
 __all__ = ["averaged_after", "exchanged", "fetched", "first", "here", "joined", "local_world_size", "own_rows",
-           "processes", "rank", "share", "spread", "whole", "world_size"]
+           "processes", "rank", "share", "spread", "told_by_first", "whole", "world_size"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from utils.distributed.group import exchanged, world_size
-from utils.errors import Elsewhere, UserError
+from utils.errors import UserError
 from utils.interrupt import Interrupt
 from utils.structures import Batch
 
@@ -39,18 +39,16 @@ def whole(batches: Iterable[Batch], interrupt: Interrupt) -> Iterator[Batch]:
             interrupt.check()
             yield batch
         return
-    own, raised = iter(batches), None
+    own, said = iter(batches), None
     while True:
         try:
             batch = next(own, None)
         except UserError as error:
-            batch, raised = None, error
-        words = exchanged(_Word(interrupt.signal, raised and str(raised), *_told(batch)))
-        if raised:
-            raise raised
+            batch, said = None, str(error)
+        words = exchanged(_Word(interrupt.signal, said, *_told(batch)))
         for word in words:
             if word.error is not None:
-                raise Elsewhere(word.error)
+                raise UserError(word.error)
         interrupt.agree([word.signal for word in words])
         interrupt.check()
         if batch is None:

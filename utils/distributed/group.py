@@ -67,6 +67,17 @@ def processes(device: str) -> Iterator[None]:
 
 
 @contextmanager
+def told_by_first() -> Iterator[None]:
+    """To be entered where all processes come to the same errors: the first one tells."""
+    try:
+        yield
+    except UserError as error:
+        if rank() == 0:
+            raise
+        raise Elsewhere(str(error)) from None
+
+
+@contextmanager
 def here() -> Iterator[None]:
     """While entered, this process is a single one to all that asks."""
     global _here
@@ -93,17 +104,15 @@ def first(function: Callable[[], T]) -> T:
     """
     if world_size() == 1:
         return function()
-    value = error = None
+    told = [None, None]  # its value, or its error
     if rank() == 0:
         try:
             with here():
-                value = function()
-        except UserError as raised:
-            error = raised
-    told = [value, error and str(error)]
+                told = [function(), None]
+        except UserError as error:
+            told = [None, str(error)]
     dist.broadcast_object_list(told, src=0)
-    if error:
-        raise error
     if told[1] is not None:
-        raise Elsewhere(told[1])
+        with told_by_first():
+            raise UserError(told[1])
     return told[0]
