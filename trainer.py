@@ -69,8 +69,8 @@ class Trainer:
         SIGINT and SIGTERM end it after the step at work or the batch being evaluated, with a checkpoint, by
         SystemExit(128 + signal).
         """
-        self.network = spread(self.model, self.device)  # only now: audits try the model in one process
         with self.interrupt, Records(self.run_dir, self.epoch + 1) as records:
+            self.network = spread(self.model, self.device)  # only now: audits try the model in one process
             log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
             try:
                 while not self.finished:

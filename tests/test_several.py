@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +16,14 @@ import torch
 import commands.training
 from dataloaders import video
 from models.recogniser import VideoRecogniser
+from tests.conftest import RECIPE
 from tests.forked import at_step
 from tests.several import begin_together, on, train_together
 from tests.test_trainer import leaves, same
 from trainer import Trainer
 from utils import checkpoint
 
+ROOT = Path(__file__).parent.parent
 # 14 clips in batches of 3: 5 steps an epoch, the last with 2 clips. SGD, so that rounding does not grow; no dropout,
 # which each process draws for its own rows.
 FLAGS = ("--optimizer sgd --lr 1e-4 --lr-image-encoder 1e-4 --lr-prompt-learner 1e-4 --lr-adapter 1e-4 --dropout 0 "
@@ -196,3 +200,23 @@ def test_other_commands_are_done_by_one_process(tmp_path):
               begin_together(2, ["eval", str(tmp_path)], tmp_path / "said")]
     assert status == [2, 2]
     assert "eval is done by one process" in (tmp_path / "said" / "0").read_text()
+
+
+@pytest.mark.slow
+def test_torchrun_hands_a_signal_on_and_the_same_command_goes_on(caer, tmp_path):
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(RECIPE.format(root=caer).replace("micro", "tiny").replace("image_size: 32", "image_size: 48"))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "main.py", "train", str(recipe),
+               "--temporal-heads", "4", "--epochs", "6", "--force", "--output-dir", str(tmp_path / "run"), "--resume",
+               "auto"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if "steps an epoch" in line:
+                process.terminate()
+    assert process.returncode != 0
+    assert "--resume auto goes on" in (tmp_path / "run" / "train.log").read_text()
+    done = last(tmp_path / "run")["/steps"]
+    assert done < 30
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    log = (tmp_path / "run" / "train.log").read_text()
+    assert f", step {done}\n" in log and log.count("report: ") == 1 and last(tmp_path / "run")["/steps"] == 30
