@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 
 from torch.utils.data import get_worker_info
-from tqdm import tqdm
 
 
 @contextlib.contextmanager
@@ -32,6 +31,5 @@ def at_most(seconds: float, clip: str) -> Iterator[None]:
 def _give_up(text: str) -> None:
     for worker in multiprocessing.active_children():
         worker.kill()
-    tqdm.write(f"error: {text}", file=sys.stderr)
-    sys.stderr.flush()
+    print(f"\nerror: {text}", file=sys.stderr, flush=True)  # behind a progress bar
     os._exit(2)

@@ -6,13 +6,16 @@ That one has run nothing, so it has no threads, which a fork would lose.
 import atexit
 import ctypes
 import errno
+import faulthandler
 import io
+import math
 import multiprocessing
 import os
 import pathlib
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import wait
@@ -62,19 +65,42 @@ def run(words: list[str], said: Path, *hooks: Hook) -> int:
     return process.exitcode
 
 
+def ended(process: BaseProcess, seconds: float) -> bool:
+    """Whether the process has come to its end in time; else it says where it is, and is killed."""
+    if wait([process.sentinel], seconds):
+        process.join()
+        return True
+    os.kill(process.pid, signal.SIGUSR1)
+    wait([process.sentinel], 1)
+    process.kill()
+    return False
+
+
 def killed_after(process: BaseProcess, seconds: float) -> bool:
-    """Whether the process was still at work; then it is not any more."""
-    at_work = not wait([process.sentinel], seconds)
-    if at_work:
-        process.kill()
+    """Whether the process was still at work after so much of the processor's time; then it is not any more."""
+    while not wait([process.sentinel], 0.01):
+        if processor_time(process.pid) >= seconds:
+            process.kill()
+            process.join()
+            return process.exitcode == -signal.SIGKILL
     process.join()
-    return at_work and process.exitcode == -signal.SIGKILL
+    return False
+
+
+def processor_time(process: int) -> float:
+    """Seconds that it has used; infinite, if it is gone."""
+    try:
+        figures = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return sum(map(int, figures[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _run(words: list[str], said: Path, hooks: tuple[Hook, ...]) -> None:
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(file, stream)
+    faulthandler.register(signal.SIGUSR1)
     multiprocessing.set_start_method("fork", force=True)  # of its workers, as it is where nothing was forked
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -125,6 +151,11 @@ def die_while_writing(number: int) -> None:
     torch.save = counted(save, half)
     for owner, name in ((os, "fsync"), (os, "replace"), (pathlib.Path, "unlink")):
         setattr(owner, name, counted(getattr(owner, name), lambda *args, **options: die()))
+
+
+def tell_time(path: Path) -> None:
+    """The processor's time, in seconds, that the process has used at its end."""
+    atexit.register(lambda: path.write_text(str(time.process_time())))
 
 
 def at_step(folder: Path, number: int, do: Hook) -> None:

@@ -23,7 +23,7 @@ from utils import checkpoint
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 300  # seconds, within which a process must have ended that would wait for ever
+PATIENCE = 90  # seconds, within which a process must have ended that would wait for ever
 
 
 def train(recipe: Path, root: Path, folder: Path, *flags, hooks: tuple[forked.Hook, ...] = ()) -> BaseProcess:
@@ -34,11 +34,9 @@ def train(recipe: Path, root: Path, folder: Path, *flags, hooks: tuple[forked.Ho
 
 def ended(process: BaseProcess, folder: Path) -> tuple[int, list[str]]:
     """Its status, and the lines that it has said."""
-    process.join(PATIENCE)
-    if process.exitcode is None:
-        process.kill()
+    in_time = forked.ended(process, PATIENCE)
     said = folder.with_name("said").read_text().replace("\r", "\n").splitlines()
-    assert not any("Traceback" in line for line in said)
+    assert in_time and not any("Traceback" in line for line in said), said[-50:]
     return process.exitcode, said
 
 

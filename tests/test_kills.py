@@ -1,11 +1,11 @@
 """Real trainings that are killed, or cannot write, at any moment and at chosen ones; all of them go on."""
 
 import csv
+import math
 import os
 import random
 import shutil
 import subprocess
-import time
 from functools import partial
 from pathlib import Path
 
@@ -29,14 +29,16 @@ def words(recipe: Path, folder: Path, epochs: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def whole(recipe, tmp_path_factory):
-    """The folder of an unbroken run by its number of epochs, and the seconds that it took."""
+    """The folder of an unbroken run by its number of epochs, and the seconds of the processor's time that it took."""
     made = {}
 
     def whole(epochs: int) -> tuple[Path, float]:
         if epochs not in made:
-            folder, begun = tmp_path_factory.mktemp("whole") / "run", time.monotonic()
-            assert forked.run(words(recipe, folder, epochs), folder.with_name("said")) == 0
-            made[epochs] = folder, time.monotonic() - begun
+            folder = tmp_path_factory.mktemp("whole") / "run"
+            took = folder.with_name("took")
+            assert forked.run(words(recipe, folder, epochs), folder.with_name("said"),
+                              partial(forked.tell_time, took)) == 0
+            made[epochs] = folder, float(took.read_text())
         return made[epochs]
 
     return whole
@@ -75,7 +77,7 @@ def test_killed_at_random_moments(recipe, whole, tmp_path):
         folder, steps = tmp_path / f"run{runs}", tmp_path / f"steps{runs}"
         process = forked.begin([*words(recipe, folder, epochs), "--num-workers", chance.randrange(2)],
                                tmp_path / f"said{runs}", partial(forked.tell_steps, steps, folder))
-        delay = chance.uniform(0, seconds / 2) if kills < KILLS else None
+        delay = chance.uniform(0, seconds / 2) if kills < KILLS else math.inf
         ended = not forked.killed_after(process, delay)
         known, kept = steps_known(steps), step_kept(folder)
         told.append((delay, known, kept))

@@ -25,7 +25,7 @@ def test_what_hangs_is_ended_with_its_name_and_the_children_too(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     done = subprocess.run([sys.executable, "-c", HANGS, tmp_path / "pipe"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
-    assert done.stderr == "error: reading took over 0.5 s (--reader-timeout): a/b.avi\n"
+    assert done.stderr == "\nerror: reading took over 0.5 s (--reader-timeout): a/b.avi\n"
     assert_over([int(done.stdout)])
 
 
