@@ -40,10 +40,10 @@ def soak(config: Config, folder: Path, seconds: float, look: Callable[[], Held] 
         UserError: as of a training.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    end, seen = time.monotonic() + seconds, []
+    seen = []
     with RunLog(folder), (folder / "soak.csv").open("w", newline="") as file:
         trainer, writer = build_trainer(config, folder), csv.writer(file)
-        close = trainer._close_epoch
+        close, end = trainer._close_epoch, time.monotonic() + seconds  # demo data may have been drawn until now
 
         def close_and_look(taken: float) -> dict:
             row = close(taken)
