@@ -2,13 +2,15 @@
 
     python -m scripts.stream_million [--samples N] [--workers W] [--folder DIR]
 
-The samples are clips of one small picture, in real shards (about 2 GB) in a folder that goes away. One epoch is read by
+The samples are clips of one small picture, in real shards (2.4 GB) in a folder that goes away. One epoch is read by
 worker processes. Each sample must come once, with its own label and picture, and an epoch that begins in its middle
-must go on as the whole one did. Memory is what /proc says of this process and its workers (RSS).
+must go on as the whole one did. Memory is what /proc says of this process and its workers: RSS, and the part of it that
+is in no file. The other part is libraries, of which the system takes pages back when others need memory.
 """
 
 import argparse
 import multiprocessing
+import re
 import sys
 import tempfile
 import zlib
@@ -35,32 +37,35 @@ AGAIN = 20  # batches that are read a second time, from 777,777 of a million on
 
 @dataclass
 class Told:
-    """What came of it: MiB of all processes, (T, 1 + W), at even distances of the epoch."""
+    """What came of it: MiB of all processes, RSS and its part that is in no file, at even distances of the epoch."""
 
     samples: int
     batches: int
     start: int  # sample from which so many batches were read again
     again: int
-    memory: np.ndarray
+    memory: np.ndarray  # (T, 2, 1 + W)
 
     def tenths(self) -> np.ndarray:
-        """Means over a tenth of the epoch, (10, 1 + W)."""
+        """Means over a tenth of the epoch, (10, 2, 1 + W)."""
         return np.stack([part.mean(axis=0) for part in np.array_split(self.memory, 10)])
 
     @property
-    def growth(self) -> float:
-        """Of the sum over processes, from the first tenth to the last."""
-        first, *_, last = self.tenths().sum(axis=1)
-        return float(last - first)
+    def growth(self) -> list[float]:
+        """Of the sums over processes, from the first tenth to the last."""
+        first, *_, last = self.tenths().sum(axis=2)
+        return (last - first).tolist()
 
     def __str__(self) -> str:
-        rows = "\n".join(f"{number + 1:>7}{row.sum():>10.1f}   {', '.join(f'{part:.1f}' for part in row)}"
+        rows = "\n".join(f"{number + 1:>7}" + "".join(f"{part.sum():>10.1f} = {_added(part):<24}" for part in row)
                          for number, row in enumerate(self.tenths()))
         return (f"{self.samples:,} samples in {self.batches:,} batches: each came once, with its own label and "
                 f"picture\nfrom sample {self.start:,} on, with another number of workers, {self.again} batches were "
-                f"the same again\n"
-                f"RSS in MiB\n  tenth       sum   main process, workers\n{rows}\n"
-                f"from the first tenth to the last: {self.growth:+.1f} MiB")
+                f"the same again\nMiB of the main process and workers\n  tenth       RSS{'':<27}in no file\n{rows}\n"
+                f"from the first tenth to the last: {', '.join(f'{change:+.1f} MiB' for change in self.growth)}")
+
+
+def _added(parts: np.ndarray) -> str:
+    return " + ".join(f"{part:.1f}" for part in parts)
 
 
 def generate(folder: Path, samples: int) -> list:
@@ -84,11 +89,11 @@ def loader_of(folder: Path, shards: list, workers: int) -> StreamedLoader:
     return StreamedLoader(VideoDataset([], SETTINGS, 0), lanes, Place(str(folder)), held, False, workers, 0)
 
 
-def memory() -> list[float]:
-    """MiB of this process and of each worker."""
+def memory() -> list[list[float]]:
+    """MiB of this process and of each worker: RSS, and its part that is in no file."""
     processes = ["self", *sorted(worker.pid for worker in multiprocessing.active_children())]
-    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in processes]
-    return [count * 4096 / 2**20 for count in pages]
+    said = [Path(f"/proc/{process}/status").read_text() for process in processes]
+    return [[int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) / 2**10 for text in said] for name in ("VmRSS", "RssAnon")]
 
 
 def checked(batch: Batch, seen: np.ndarray) -> Batch:
