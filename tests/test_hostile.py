@@ -272,8 +272,8 @@ def test_a_state_of_another_shape_or_kind(recipe, configure, files, refuses):
     nested = ["x"]
     for _ in range(60):
         nested = [nested, nested]  # as a text, 2**60 times as long
-    parts = ("model", "objective", "optimizer", "scaler", "skips", "meter", "tally", "health", "epoch", "batch", "steps",
-             "best", "history")
+    parts = ("model", "objective", "optimizer", "scaler", "skips", "meter", "tally", "health", "epoch", "batch",
+             "steps", "best", "history")
     for state in ([1], torch.zeros(2), {}, {"config": 3}, {"config": settings | {"lr": nested}}, {"config": settings},
                   {"config": settings, **dict.fromkeys(parts, 3)}, {"config": settings, **dict.fromkeys(parts, {})}):
         torch.save(state, files / "last.pt")

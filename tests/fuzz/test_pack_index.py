@@ -12,7 +12,7 @@ from tests.dataloaders.footage import frame, write_image
 from tests.fuzz.cases import NUMBERS, changed, damaged, fuzzed, refused
 
 CLASSES = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
-# Not yet refused in one line: an endless size, a frame whose notes name no step of the ladder, a key that is no number.
+# Not refused in one line yet: an endless size, notes of a frame that name no step of the ladder, a key of no number.
 LACKING = (OverflowError, IndexError, UnicodeEncodeError)
 RECIPE = "dataset: caer\nclip_pretrained: none\nimage_size: 16\nval_fraction: 0.5\nroot_dir: "
 
