@@ -272,8 +272,8 @@ def test_a_state_of_another_shape_or_kind(recipe, configure, files, refuses):
     nested = ["x"]
     for _ in range(60):
         nested = [nested, nested]  # as a text, 2**60 times as long
-    parts = ("model", "objective", "optimizer", "scaler", "skips", "meter", "tally", "health", "epoch", "batch", "steps",
-             "best", "history")
+    parts = ("model", "objective", "optimizer", "scaler", "skips", "meter", "tally", "health", "epoch", "batch",
+             "steps", "best", "history")
     for state in ([1], torch.zeros(2), {}, {"config": 3}, {"config": settings | {"lr": nested}}, {"config": settings},
                   {"config": settings, **dict.fromkeys(parts, 3)}, {"config": settings, **dict.fromkeys(parts, {})}):
         torch.save(state, files / "last.pt")
@@ -315,21 +315,38 @@ def packed(recipe, caer, files) -> Path:
 
 
 def test_a_pack_whose_first_member_leads_out(recipe, packed, files, refuses):
-    content = bytearray((packed / "00000.tar").read_bytes())
-    content[:100] = b"../../../escaped.face.000.jpg".ljust(100, b"\0")
-    (packed / "00000.tar").write_bytes(content)
-    assert "00000.tar: no shard of a pack; its first member is b'../../../escaped" in refuses(
+    content = bytearray((packed / "train-00000.tar").read_bytes())
+    content[:100] = b"../../../escaped.json".ljust(100, b"\0")
+    (packed / "train-00000.tar").write_bytes(content)
+    assert "train-00000.tar: no shard of a pack; its first member is '../../../escaped.json'" in refuses(
         "train", recipe, "--packed", packed, "--output-dir", files / "new")
     assert not [*files.parent.rglob("escaped*")]
 
 
 def test_members_of_a_pack_that_lead_out_are_bad_clips(recipe, packed, files, refuses):
     """With max_bad_clips 0 the first of them ends the training."""
-    content = (packed / "00000.tar").read_bytes()
-    for number in range(1, 14):
-        content = content.replace(f"{number:06}.face.000.jpg".encode(), b"../../escaped/x.jpg")
-    (packed / "00000.tar").write_bytes(content)
+    shard = packed / "train-00000.tar"
+    with tarfile.open(shard) as tar:
+        names = [name for name in tar.getnames() if name.endswith(".jpg")]
+    content = shard.read_bytes()
+    for name in names:
+        content = content.replace(name.encode(), b"../../escaped".ljust(len(name), b"x"))
+    shard.write_bytes(content)
+    assert len(names) == 28
     assert "is damaged" in refuses("train", recipe, "--packed", packed, "--output-dir", files / "new", "--force")
+    assert not [*files.parent.rglob("escaped*")]
+
+
+def test_a_stream_of_members_that_lead_out_or_are_links_is_refused(recipe, packed, files, refuses):
+    """They are whole members of a tar file, whose lengths and sums are right."""
+    shard = packed / "train-00000.tar"
+    content = shard.read_bytes()
+    for name, kind in (("../../escaped.jpg", tarfile.REGTYPE), ("000000000.face.000.jpg", tarfile.SYMTYPE)):
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, "/etc/passwd" if kind == tarfile.SYMTYPE else ""
+        shard.write_bytes(info.tobuf(tarfile.USTAR_FORMAT) + content[512:])
+        assert "train-00000.tar" in refuses("train", recipe, "--packed", packed, "--stream", packed, "--output-dir",
+                                            files / "new", "--force")
     assert not [*files.parent.rglob("escaped*")]
 
 

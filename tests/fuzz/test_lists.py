@@ -1,4 +1,4 @@
-"""Any list file, and any label table of DAiSEE's: clips inside the root with labels in range, or one line of why not."""
+"""Any list file, and any label table of DAiSEE's: clips inside the root with labels in range, or why not in a line."""
 
 import pytest
 

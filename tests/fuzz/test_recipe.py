@@ -13,8 +13,9 @@ RECIPES = ["dataset: caer\nroot_dir: clips\nclip_model: ViT-B-32\nepochs: 3\nmil
 WORDS = ["!!python/object/apply:os.system ['touch made']", "!!python/name:os.system", "!!binary x", "!!timestamp x",
          "!!int ''", "!!int x", "!!float x", "!!bool x", "!!set {a, b}", "!!omap [a: 1]", "!!pairs [a]", "!!null x",
          "2020-99-99", "1:99:99", "0b", "0x", "<<: {a: 1}", "? [a]\n: b", "&a [*a]", "---", "...", "%YAML 9.9",
-         "--help", "-h", "--epochs", "=", "null", "~", "1_000", "{}", "[]", "[[1]]", '"\\0"', '"a\\nb"', "epochs", "- 1",
-         "model", "&a [x, x]", "[*a, *a]", "0o17", ".inf", ".nan", "1e400", "root_dir", "use_ldl: true", "lambda_dc: 1"]
+         "--help", "-h", "--epochs", "=", "null", "~", "1_000", "{}", "[]", "[[1]]", '"\\0"', '"a\\nb"', "epochs",
+         "- 1", "model", "&a [x, x]", "[*a, *a]", "0o17", ".inf", ".nan", "1e400", "root_dir", "use_ldl: true",
+         "lambda_dc: 1"]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -12,7 +12,8 @@ BRACES = ["index,comment,n_star,date_time,label\n0,Pin tr\u00e2u nh\u01b0ng came
           "{BATTERY#Positive};{CAMERA#Negative};\n1,\"M\u00e1y \u0111\u1eb9p, gi\u00e1 cao\",5,,{OTHERS};\n",
           "comment;label\nok l\u1eafm nha;{SCREEN#Neutral}\n;{SCREEN#Positive};{PRICE#Negative}\n"]
 WIDE = ["Review,BATTERY,CAMERA#QUALITY\nPin tr\u00e2u nh\u01b0ng camera m\u1edd,positive,negative\n"
-        "\"M\u00e1y \u0111\u1eb9p, gi\u00e1 cao\",,neutral\n", "text\tA\tB\nm\u1ed9t hai ba\t0\t1\nb\u1ed1n n\u0103m s\u00e1u\t2\t3\n"]
+        "\"M\u00e1y \u0111\u1eb9p, gi\u00e1 cao\",,neutral\n",
+        "text\tA\tB\nm\u1ed9t hai ba\t0\t1\nb\u1ed1n n\u0103m s\u00e1u\t2\t3\n"]
 WORDS = ["{A#Positive};", "{", "}", "#", "t\u00edch c\u1ef1c", "positive", "3", "4", "nan", '""', "comment", "label"]
 
 
