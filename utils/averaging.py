@@ -5,7 +5,6 @@ from collections import defaultdict
 
 import torch
 from torch import nn
-from torch.autograd.graph import increment_version
 
 
 def frozen_copy(module: nn.Module) -> nn.Module:
@@ -27,4 +26,3 @@ def move_towards(average: nn.Module, module: nn.Module, momentum: float) -> None
     for moving in kinds.values():  # parameters may be in shards, buffers never are, and a kernel takes one kind
         # On a GPU one kernel, not one for each tensor.
         torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1 - momentum)
-        increment_version([ours[name] for name in moving])  # which it does not do itself where they are in shards

@@ -56,16 +56,12 @@ def _layers(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _tell_of_writes(network: nn.Module) -> None:
-    """Whole weights are filled from the shards and do not say so, as all other tensors that are written to do."""
-    shards, known = list(network.parameters()), []
+    """Whole weights are filled anew for each pass, and do not say so, as all other tensors that are written to do.
 
-    def tell(*_) -> None:
-        versions = [part._version for part in shards]
-        if versions != known:
-            known[:] = versions
-            increment_version([part for part in network.parameters() if not _is_in_shards(part)])
-
-    network.register_forward_pre_hook(tell)
+    Else what is kept of them, as text features are, would be old; or in one process kept, and in another made anew.
+    """
+    network.register_forward_pre_hook(lambda *_: increment_version(
+        [part for part in network.parameters() if not _is_in_shards(part)]))
 
 
 def _cut(value, like: Tensor):
