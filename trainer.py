@@ -14,7 +14,8 @@ from tqdm import tqdm
 from utils import checkpoint
 from utils.averaging import frozen_copy, move_towards
 from utils.config import Config
-from utils.distributed import averaged_after, exchanged, first, rank, spread, whole, world_size
+from utils.distributed import (averaged_after, cut, exchanged, first, gathered, rank, spread, unsharded, whole,
+                               world_size)
 from utils.errors import UserError
 from utils.health import WATCHES, Health, Watch, Watched
 from utils.interrupt import Interrupt, Interrupted
@@ -70,7 +71,8 @@ class Trainer:
         SystemExit(128 + signal).
         """
         with self.interrupt, Records(self.run_dir, self.epoch + 1) as records:
-            self.network = spread(self.model, self.device)  # only now: audits try the model in one process
+            # Only now: audits try the model in one process.
+            self.network = spread(self.model, self.device, self.settings.shard, self.averaged, self.optimizer)
             log.info("%s, %s, %d steps an epoch", self.device, self.precision.why, self._steps_per_epoch)
             try:
                 while not self.finished:
@@ -126,7 +128,7 @@ class Trainer:
                 self.scaler.scale(report.total * (len(batch) / samples)).backward()
             self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf"))
+        norm = unsharded(nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf")))
         self.health.gradients(norm)
         finite = self.skips.step(norm, [name for batch in batches for name in batch.ids])
         self.meter.add({"grad_norm": norm.where(finite, 0)}, finite)
@@ -179,7 +181,8 @@ class Trainer:
                 "epoch": self.epoch}
         if _rank(best) > _rank(self.best):
             self.best = best
-            first(lambda: checkpoint.save({"model": self.evaluated.state_dict(), **best}, self.folder / "best.pt"))
+            weights = gathered(self.evaluated.state_dict())
+            first(lambda: checkpoint.save({"model": weights, **best}, self.folder / "best.pt"))
         first(lambda: write_history(self.history, self.run_dir / "history.csv"))
         self.save()
         self.health.stop_on_errors(findings)
@@ -231,14 +234,17 @@ class Trainer:
         return Tally(split, loader.size, self.config.data.max_bad_clips, loader.unit)
 
     def save(self) -> None:
-        first(lambda: checkpoint.save_last(self.state_dict(), self.folder))
+        state = self.state_dict()
+        first(lambda: checkpoint.save_last(state, self.folder))
 
     def load_best(self) -> None:
         """Take the weights with the best validation score."""
-        self.evaluated.load_state_dict(checkpoint.load(self.folder / "best.pt")["model"])
+        weights = checkpoint.load(self.folder / "best.pt")["model"]
+        self.evaluated.load_state_dict(cut(weights, self.evaluated))
 
     def state_dict(self) -> dict:
-        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        """To be asked for in all processes; what lies in shards is then whole in the first."""
+        parts = {name: gathered(part.state_dict()) for name, part in self._parts().items()}
         return parts | {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "best": dict(self.best),
                         "history": [dict(row) for row in self.history], "config": self.config.flat()}
 

@@ -9,7 +9,7 @@ from commands.features import with_features
 from commands.made_of import made_of
 from commands.probe import probe, probe_table
 from dataloaders import build_loaders
-from models import save_run_model
+from models import load_run_model, save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
 from utils.distributed import first, processes, rank, told_by_first, world_size
@@ -88,7 +88,7 @@ def finish(trainer: Trainer, run_dir: Path) -> None:
     results = {split: trainer.evaluate(split) for split in splits if split in trainer.loaders}
     metrics = {split: summarise(*result, trainer.task) for split, result in results.items()}
     predictions = {split: result[0] for split, result in results.items()}
-    weights = first(lambda: save_run_model(trainer.evaluated, trainer.task.labels, run_dir))
+    weights = save_run_model(trainer.evaluated, trainer.task.labels, run_dir)
     trainer.health.conclude(trainer.best, metrics["val"][trainer.task.best_by], predictions, weights)
     first(lambda: _write(trainer, run_dir, metrics, predictions))
 
@@ -97,7 +97,8 @@ def _write(trainer: Trainer, run_dir: Path, metrics: dict[str, dict], prediction
     """Scores, predictions and report."""
     last = list(metrics)[-1]
     if isinstance(trainer.config, SimclrConfig):
-        rows = probe(trainer.config, run_dir, trainer.evaluated, trainer.task.labels, last, "linear")
+        model, labels = load_run_model(run_dir, trainer.config)  # of the trainer's own, this process may have a part
+        rows = probe(trainer.config, run_dir, model, labels, last, "linear")
         metrics[last]["probes"] = {"linear": rows}
         log.info("%s", probe_table(rows, "linear", last))
     write_json(metrics, run_dir / "metrics.json")

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from utils.distributed import exchanged
+
 
 def in_chunks(encoder: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
     """encoder(*inputs) of N rows, (N, D), holding the activations of `size` rows at a time; 0 is all of them.
@@ -18,12 +20,14 @@ def in_chunks(encoder: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
     """
     if not size:
         return encoder(*inputs)
-    chunks = list(zip(*(tensor.split(size) for tensor in inputs)))
+    chunks, rows = list(zip(*(tensor.split(size) for tensor in inputs))), len(inputs[0])
+    # Processes meet within the encoder, in weights that lie in shards and in batch norms: all go through it as often.
+    chunks += [tuple(tensor[:1] for tensor in inputs)] * (max(exchanged(len(chunks))) - len(chunks))
     if len(chunks) == 1 or not torch.is_grad_enabled():
-        return torch.cat([encoder(*chunk) for chunk in chunks])
+        return torch.cat([encoder(*chunk) for chunk in chunks])[:rows]
     return torch.cat([
         checkpoint(encoder, *chunk, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(encoder)))
-        for chunk in chunks])
+        for chunk in chunks])[:rows]
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
+from utils.distributed import first, gathered
 from utils.errors import UserError, first_line
 from utils.structures import Labels
 from utils.whole_file import whole_file
@@ -16,11 +17,18 @@ FILE = "model.safetensors"
 
 
 def save_run_model(model: nn.Module, labels: Labels, run_dir: Path) -> Path:
-    """Write the weights, with what they decide and what is needed to build the network around them. Where to."""
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    """Write the weights, with what they decide and what is needed to build the network around them. Where to.
+
+    Of several processes all are to call it, and the first writes.
+    """
+    weights = gathered(model.state_dict())
+    return first(lambda: _write(weights, model, labels, run_dir / FILE))
+
+
+def _write(weights: dict[str, Tensor], model: nn.Module, labels: Labels, path: Path) -> Path:
+    weights = {name: tensor.contiguous() for name, tensor in weights.items()}
     about = {"labels": asdict(labels), **model.about()}
     metadata = {"about": json.dumps(about)}  # one key: of several safetensors does not keep the order
-    path = run_dir / FILE
     with whole_file(path, "wb") as file:
         file.write(save(weights, metadata=metadata))  # save_file would leave it unreadable to others
     return path

@@ -1,6 +1,7 @@
 """Exponential moving averages of modules: EMA of the weights, and MoCo's momentum encoder."""
 
 import copy
+from collections import defaultdict
 
 import torch
 from torch import nn
@@ -17,9 +18,11 @@ def move_towards(average: nn.Module, module: nn.Module, momentum: float) -> None
 
     Counters (integer buffers) are copied. He et al., 2020 (MoCo, arXiv 1911.05722), eq. 2.
     """
-    ours, theirs = average.state_dict(), module.state_dict()
-    moving = [name for name, value in theirs.items() if value.is_floating_point()]
-    # On a GPU one kernel, not one for each tensor.
-    torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1 - momentum)
-    for name in theirs.keys() - moving:
+    ours, theirs, kinds = average.state_dict(), module.state_dict(), defaultdict(list)
+    for name, value in theirs.items():
+        kinds[type(value) if value.is_floating_point() else None].append(name)
+    for name in kinds.pop(None, ()):
         ours[name].copy_(theirs[name])
+    for moving in kinds.values():  # parameters may be in shards, buffers never are, and a kernel takes one kind
+        # On a GPU one kernel, not one for each tensor.
+        torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1 - momentum)

@@ -11,7 +11,7 @@ from utils.config.checks import at_least, not_negative, require
 
 # These may differ between a run and its continuation; anything else would make it another run.
 FREE_TO_CHANGE = {"recipe", "resume", "output_dir", "num_workers", "reader_timeout", "save_every", "device", "root_dir",
-                  "epochs", "score_test", "force", "compile"}
+                  "epochs", "score_test", "force", "compile", "shard"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class TrainConfig:
     """Type of mixed precision; `auto` is bf16 where the device has it, else fp16 with a gradient scaler."""
     compile: bool = False
     """Towers and encoders go through torch.compile: the first steps take minutes, later ones less time."""
+    shard: bool = False
+    """Weights, gradients and optimiser state of the network are spread over the processes (FSDP2), not held by each."""
     grad_clip: float = 1.0
     """Largest gradient norm; 0 is off."""
     accumulate: int = 1

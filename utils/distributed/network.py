@@ -1,102 +1,46 @@
 """A network that several processes train."""
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from utils.distributed.batch_norm import synchronise_norms
 from utils.distributed.group import world_size
+from utils.distributed.shards import shard
+
+log = logging.getLogger("camxuc")
 
 
-def spread(model: nn.Module, device: torch.device) -> nn.Module:
+def spread(model: nn.Module, device: torch.device, in_shards: bool = False, averaged: nn.Module | None = None,
+           optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
     """What to go forward through in training: all processes begin with the first one's weights, and have one gradient.
 
-    Batch norms then take the statistics of all rows; those in a module that says `takes_all_rows` have them. The model
-    itself keeps its names and parameters.
+    Batch norms then take the statistics of all rows. The model itself keeps its names and, unless `in_shards`, its
+    parameters; `averaged` weights and the optimiser's are cut into shards with them.
     """
     if world_size() == 1:
+        if in_shards:
+            log.info("--shard: a single process holds all of the network")
         return model
-    _synchronise_norms(model, device)
+    if _is_in_shards(model):
+        return model
+    synchronise_norms(model, device)
+    if in_shards:
+        shard(model, averaged, optimizer, device)
+        return model
     # Buffers are alike as it is.
     return DistributedDataParallel(model, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
-def _synchronise_norms(module: nn.Module, device: torch.device) -> None:
-    for name, child in module.named_children():
-        if not isinstance(child, _BatchNorm):
-            if not getattr(child, "takes_all_rows", False):
-                _synchronise_norms(child, device)
-        elif device.type == "cuda":
-            from timm.layers import convert_sync_batchnorm  # torch's own loses the activations of timm's norms
-
-            setattr(module, name, convert_sync_batchnorm(child))
-        elif not isinstance(child, SyncBatchNormOnCPU):
-            child.__class__ = type("SyncBatchNormOnCPU", (SyncBatchNormOnCPU, type(child)), {})
-
-
 def averaged_after(network: nn.Module, last: bool) -> AbstractContextManager:
     """To be entered for a batch: the processes' gradients are averaged in the backward pass of a step's last one."""
+    if _is_in_shards(network):
+        network.set_requires_gradient_sync(last)
     return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
 
 
-class SyncBatchNormOnCPU(_BatchNorm):
-    """A batch norm, or timm's with an activation behind it. torch's SyncBatchNorm is for GPUs only."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, ...)"""
-        if not self.training:
-            return super().forward(x)
-        normed, mean, variance, count = _Normed.apply(x.to(torch.promote_types(x.dtype, torch.float32)), self.eps)
-        if self.track_running_stats:
-            self.num_batches_tracked += 1
-            momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean, momentum)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
-        if self.affine:
-            shape = _along_channels(x)
-            normed = normed * self.weight.view(shape) + self.bias.view(shape)
-        for behind in ("drop", "act"):
-            normed = getattr(self, behind, nn.Identity())(normed)
-        return normed.to(x.dtype)
-
-
-class _Normed(torch.autograd.Function):
-    """x (B, C, ...) with the mean and variance of all processes' rows taken out; these, (C,) each, and their number.
-
-    Ioffe and Szegedy, 2015 (arXiv 1502.03167), section 3.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        axes, shape = [0, *range(2, x.ndim)], _along_channels(x)
-        count = _summed(x.new_tensor(x.numel() / x.shape[1]))
-        mean = _summed(x.sum(axes)) / count
-        centred = x - mean.view(shape)
-        variance = _summed(centred.square().sum(axes)) / count
-        scale = (variance + eps).rsqrt()
-        normed = centred * scale.view(shape)
-        ctx.save_for_backward(normed, scale, count)
-        ctx.mark_non_differentiable(mean, variance, count)
-        return normed, mean, variance, count
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor, *_) -> tuple[Tensor, None]:
-        normed, scale, count = ctx.saved_tensors
-        axes, shape = [0, *range(2, normed.ndim)], _along_channels(normed)
-        mean = _summed(gradient.sum(axes)) / count
-        along = _summed((gradient * normed).sum(axes)) / count
-        return scale.view(shape) * (gradient - mean.view(shape) - normed * along.view(shape)), None
-
-
-def _along_channels(x: Tensor) -> list[int]:
-    """The shape of (C,) beside (B, C, ...)."""
-    return [1, -1, *[1] * (x.ndim - 2)]
-
-
-def _summed(value: Tensor) -> Tensor:
-    """Over all processes."""
-    dist.all_reduce(value)
-    return value
+def _is_in_shards(network: nn.Module) -> bool:
+    return hasattr(network, "set_requires_gradient_sync")  # as an FSDPModule has; to import that takes seconds

@@ -96,11 +96,12 @@ class Health:
         return self._keep(self._call("close", epoch, row), epoch, f"epoch {epoch}")
 
     def _keep(self, findings: list[Finding], epoch: int, where: str) -> list[Finding]:
+        """What the first of several processes has found, which is then so for all."""
         findings = findings + [
             Finding("warning", "watch-failed", f"the watch {name} has failed and says nothing from here on: {why}",
                     "training is as it would be without it; report this", example=name)
             for name, why in self.failed.items()]
-        self.failed = {}
+        self.failed, findings = {}, first(lambda: findings)
         self.found += [{"epoch": epoch, **finding.as_dict()} for finding in findings]
         first(lambda: write_json(self.found, self.path))
         tell(findings, where)

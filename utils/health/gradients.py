@@ -3,13 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.distributed import norms
 from utils.findings import Finding, of_some
-from utils.health.watch import Step, Watch, Watched, add, taken
+from utils.health.watch import Step, Watch, add, taken
 
 EXPLODED, GROWN = 1e3, 1e3  # gradient norm as a multiple of --grad-clip, and of what it was at first
 
@@ -17,13 +19,18 @@ EXPLODED, GROWN = 1e3, 1e3  # gradient norm as a multiple of --grad-clip, and of
 class Gradients(Watch):
     """Norms by group of parameters; which parameters never get one; whether they are cleared and clipped."""
 
-    def __init__(self, watched: Watched):
-        super().__init__(watched)
-        names = {parameter: name for name, parameter in watched.model.named_parameters()}
-        found = [(group["name"], names[p], p) for group in watched.optimizer.param_groups for p in group["params"]]
-        found.sort(key=lambda each: each[0])
-        self.groups, self.names, self.parameters = ([each[place] for each in found] for place in range(3))
-        self.sizes = Counter(self.groups)  # tensors of each group; they lie together
+    @cached_property
+    def learning(self) -> list[tuple[str, str, nn.Parameter]]:
+        """Group, name and tensor of what learns, group by group. Asked for in a step: --shard makes other tensors."""
+        names = {parameter: name for name, parameter in self.watched.model.named_parameters()}
+        groups = self.watched.optimizer.param_groups
+        return sorted([(group["name"], names[p], p) for group in groups for p in group["params"]],
+                      key=lambda each: each[0])
+
+    @property
+    def sizes(self) -> Counter:
+        """Tensors of each group."""
+        return Counter(group for group, _, _ in self.learning)
 
     def before(self, number: int, steps: int, looking: bool) -> None:
         self.looking, self.first = looking, steps == 0
@@ -34,10 +41,10 @@ class Gradients(Watch):
 
     def _norms(self) -> Tensor:
         """Of each parameter's gradient, 0 where there is none. (P,)"""
-        found = [p.grad for p in self.parameters if p.grad is not None]
-        norms = iter(torch._foreach_norm(found) if found else ())
-        none = torch.zeros((), device=self.parameters[0].device)
-        return torch.stack([none if p.grad is None else next(norms).float() for p in self.parameters])
+        parameters = [p for _, _, p in self.learning]
+        found = iter(norms([p.grad for p in parameters if p.grad is not None]))
+        none = torch.zeros((), device=parameters[0].device)
+        return torch.stack([none if p.grad is None else next(found).float() for p in parameters])
 
     def forward(self, step: Step) -> None:
         if self.looking:
@@ -63,19 +70,19 @@ class Gradients(Watch):
         if not self.looking:
             return
         finite = torch.isfinite(norm)  # else the scaler skips the step
-        norms = self._norms().where(finite, 0)
-        totals = torch.stack([part.norm() for part in norms.split(list(self.sizes.values()))])
+        each = self._norms().where(finite, 0)
+        totals = torch.stack([part.norm() for part in each.split(list(self.sizes.values()))])
         clip = self.config.train.grad_clip or math.inf
         whole = finite & torch.stack(self.whole).any()
         # What begins at 0 holds back the gradient of what lies before it, until it has moved.
         begun = self.seen.get("begun", torch.zeros_like(whole)).to(whole.device)
         self.seen["begun"] = begun | whole
-        add(self.seen, looks=finite, says=whole & begun, norms=norms, totals=totals,
-            unclipped=norms.norm() > 1.01 * clip, before=norm.where(finite, 0))
+        add(self.seen, looks=finite, says=whole & begun, norms=each, totals=totals,
+            unclipped=each.norm() > 1.01 * clip, before=norm.where(finite, 0))
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         looks, before, says = (taken(self.seen, name) for name in ("looks", "before", "says"))
-        norms, totals = self.seen.pop("norms", None), self.seen.pop("totals", None)
+        each, totals = self.seen.pop("norms", None), self.seen.pop("totals", None)
         if taken(self.seen, "left"):
             yield Finding("error", "gradients-not-cleared", "gradients of one step are still there in the next",
                           "clear them after each step (zero_grad)")
@@ -89,10 +96,10 @@ class Gradients(Watch):
             row |= {f"health_grad_{name}": total / looks for name, total in zip(self.sizes, totals.tolist())}
             yield from self._exploding(before / looks)
         if says:
-            yield from self._without([name for name, norm in zip(self.names, norms.tolist()) if norm == 0])
+            yield from self._without([name for (_, name, _), norm in zip(self.learning, each.tolist()) if norm == 0])
 
     def _without(self, silent: list[str]) -> Iterator[Finding]:
-        group_of = dict(zip(self.names, self.groups))
+        group_of = {name: group for group, name, _ in self.learning}
         counts = Counter(group_of[name] for name in silent)
         lost = [group for group, count in counts.items() if count == self.sizes[group]]
         for group in lost:

@@ -2,13 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
+from utils.distributed import samples
 from utils.findings import Finding, of_some
-from utils.health.watch import Watch, Watched, add, taken
+from utils.health.watch import Watch, add, taken
 
 LEAST = 3  # steps, for weights to move
 SLICE = 32  # values of a tensor that stand for it
@@ -21,32 +23,35 @@ class Movement(Watch):
     A few values of each parameter stand for it.
     """
 
-    def __init__(self, watched: Watched):
-        super().__init__(watched)
-        self.named = dict(watched.model.named_parameters())
-        self.parameters = list(self.named.values())
-        self.rate_of = {p: group for group in watched.optimizer.param_groups for p in group["params"]}
-        self.sizes = [len(_slice(p)) for p in self.parameters]
-        self.followed = None
+    @cached_property
+    def named(self) -> dict[str, nn.Parameter]:
+        """Asked for in a step: --shard makes other tensors."""
+        return dict(self.watched.model.named_parameters())
+
+    @property
+    def rate_of(self) -> dict[nn.Parameter, dict]:
+        return {p: group for group in self.watched.optimizer.param_groups for p in group["params"]}
 
     def before(self, number: int, steps: int, looking: bool) -> None:
         self.looking, self.first = looking, steps == 0
         self.steps = steps
         if "start" not in self.seen:
-            self.seen["start"] = _slices(self.parameters)
+            self.seen["start"] = self._now()
         self.followed = self._averaged() if looking else None
 
+    def _now(self) -> Tensor:
+        return samples(self.named.values(), SLICE)
+
     def _averaged(self) -> Tensor | None:
-        return None if self.watched.averaged is None else _slices(self.watched.averaged.parameters())
+        return None if self.watched.averaged is None else samples(self.watched.averaged.parameters(), SLICE)
 
     def gradients(self, norm: Tensor) -> None:
         add(self.seen, steps=torch.isfinite(norm))  # else the scaler skips the step
         if self.looking:
-            self.weights = _slices(self.parameters)
-            self.slopes = torch.cat([p.new_zeros(size) if p.grad is None else _slice(p.grad)
-                                     for p, size in zip(self.parameters, self.sizes)]).float()
-            rates = [self.rate_of[p]["lr"] if p in self.rate_of else 0.0 for p in self.parameters]
-            rates, sizes = (torch.tensor(values, device=norm.device) for values in (rates, self.sizes))
+            self.weights, parameters, rate_of = self._now(), self.named.values(), self.rate_of
+            self.slopes = samples([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters], SLICE)
+            rates = [rate_of[p]["lr"] if p in rate_of else 0.0 for p in parameters]
+            rates, sizes = (torch.tensor(values, device=norm.device) for values in (rates, self._sizes()))
             rates = rates.repeat_interleave(sizes)
             add(self.seen, pushed=self.weights - rates * self.slopes != self.weights)
 
@@ -61,12 +66,12 @@ class Movement(Watch):
         """Down the gradient, as far as the step is not weight decay."""
         groups = self.watched.optimizer.param_groups
         decay = max(group["lr"] for group in groups) * max(group["weight_decay"] for group in groups)
-        uphill = ((_slices(self.parameters) - self.weights) * self.slopes).sum()
+        uphill = ((self._now() - self.weights) * self.slopes).sum()
         add(self.seen, uphill=uphill > 2 * decay * (self.weights * self.slopes).abs().sum())
 
     def _check_average(self) -> None:
         decay = min(self.config.train.ema, (2 + self.steps) / (11 + self.steps))
-        then, now, new = self.followed, _slices(self.parameters), self._averaged()
+        then, now, new = self.followed, self._now(), self._averaged()
         off = (new - then.lerp(now, 1 - decay)).abs()
         allowed = 0.05 * (1 - decay) * (now - then).abs() + 1e-6 * (now.abs() + then.abs())
         add(self.seen, average_off=(off > allowed).any())
@@ -81,7 +86,7 @@ class Movement(Watch):
                           "do not follow the weights", "they are what is evaluated and kept; update them after each "
                           "step", int(times))
         if start is not None and steps >= LEAST:
-            moved = self._names_of(start.cpu() != _slices(self.parameters).cpu())
+            moved = self._names_of(start.cpu() != self._now().cpu())
             parts = self._parts()
             pushed = set() if pushed is None else self._names_of(pushed.cpu())
             yield from self._still(parts["learns"], moved, pushed)
@@ -90,16 +95,19 @@ class Movement(Watch):
                 yield Finding("error", "frozen-weights-moved", "weights that are frozen have changed",
                               "see what writes to them", **of_some(drifted))
 
+    def _sizes(self) -> list[int]:
+        return [min(-(-p.numel() // max(p.numel() // SLICE, 1)), SLICE) for p in self.named.values()]
+
     def _names_of(self, values: Tensor) -> set[str]:
         """The parameters that have such a value."""
-        return {name for name, part in zip(self.named, values.split(self.sizes)) if part.any()}
+        return {name for name, part in zip(self.named, values.split(self._sizes())) if part.any()}
 
     def _parts(self) -> dict[str, list[str]]:
         # Rows of words that do not occur stand still; those few values may be of such rows.
         tables = {module.weight for module in self.watched.model.modules() if isinstance(module, nn.Embedding)}
-        parts = defaultdict(list)
+        parts, rate_of = defaultdict(list), self.rate_of
         for name, parameter in self.named.items():
-            learns = parameter in self.rate_of and self.rate_of[parameter]["full_lr"]
+            learns = parameter in rate_of and rate_of[parameter]["full_lr"]
             follows = "follows" if name.startswith("key_side.") else "frozen"
             parts[("table" if parameter in tables else "learns") if learns else follows].append(name)
         return parts
@@ -123,14 +131,3 @@ class Movement(Watch):
         if leads and getattr(self.config.loss, "moco_m", 0) < 1 and not moved & tails.keys():
             yield Finding("error", "momentum-side-stands-still", "the momentum encoder did not move in this epoch",
                           "it must follow the weights after each step", **of_some(followers))
-
-
-def _slice(tensor: Tensor) -> Tensor:
-    """Up to SLICE values, its first and others evenly through it."""
-    flat = tensor.detach().flatten()
-    return flat[:: max(len(flat) // SLICE, 1)][:SLICE]
-
-
-def _slices(tensors: Iterable[Tensor]) -> Tensor:
-    """Those of all tensors, one after the other. (n,)"""
-    return torch.cat([_slice(tensor).float() for tensor in tensors])

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from utils.distributed import unsharded
 from utils.findings import Finding, of_some
 from utils.health.watch import Watch
 from utils.prediction import Predictions
@@ -24,7 +25,7 @@ class Results(Watch):
         with safe_open(weights, "pt") as file:
             saved = set(file.keys())
             other = sorted(name for name, value in evaluated.items()
-                           if name not in saved or not torch.equal(file.get_tensor(name), value.cpu()))
+                           if name not in saved or not torch.equal(file.get_tensor(name), unsharded(value).cpu()))
         if other:
             yield Finding("error", "other-weights-saved", f"{weights.name} does not hold the weights that were scored",
                           "see which network is saved at the end", **of_some(other))

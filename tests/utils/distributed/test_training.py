@@ -9,6 +9,7 @@ import torch
 from commands.build import build_trainer
 from tests import small_reviews
 from tests.several import together
+from utils.distributed import unsharded
 from utils.recipe import load_config
 
 # At a rate too small to move a weight, every step's gradient is compared at the same weights; queue, bins and past rows
@@ -54,10 +55,12 @@ def train(recipe: Path, flags: str, folder: Path, steps: int, dropout: bool = Fa
     for layer in trainer.model.modules() if not dropout else ():  # that of a text encoder is no setting
         for name in {"p", "dropout_prob"} & vars(layer).keys():
             setattr(layer, name, 0.0)
-    names, gradients = {p: name for name, p in trainer.model.named_parameters()}, []
+    gradients = []
 
     def note(optimizer, *_):
-        gradients.append({names[p]: p.grad.clone() for group in optimizer.param_groups for p in group["params"]})
+        names = {p: name for name, p in trainer.model.named_parameters()}
+        learning = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients.append({names[p]: unsharded(p.grad).clone() for p in learning})
 
     trainer.optimizer.register_step_pre_hook(note)
     trainer.fit(until_step=steps)
