@@ -23,7 +23,7 @@ from utils import checkpoint
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 90  # seconds, within which a process must have ended that would wait for ever
+PATIENCE = 300  # seconds, within which a process must have ended that would wait for ever
 
 
 def train(recipe: Path, root: Path, folder: Path, *flags, hooks: tuple[forked.Hook, ...] = ()) -> BaseProcess:
