@@ -100,6 +100,7 @@ class TrainConfig:
                      "seed")
         require(0 <= self.ema < 1, f"--ema {self.ema}: must be in [0, 1)")
         require(list(self.milestones) == sorted(self.milestones), "--milestones: must rise")
+        require(not (self.shard and self.compile), "--shard beside --compile: not tried together; leave one out")
 
 
 @dataclass(frozen=True)

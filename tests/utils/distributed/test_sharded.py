@@ -20,6 +20,7 @@ from tests.test_trainer import leaves
 from tests.utils.distributed import test_training as training
 from utils import checkpoint
 from utils.averaging import move_towards
+from utils.config import VideoTrainConfig
 from utils.distributed import cut, gathered, norms, rank, samples, unsharded
 from utils.distributed.shards import shard
 from utils.errors import UserError
@@ -223,7 +224,8 @@ def test_what_is_read_of_shards_and_written_to_them_is_that_of_whole_tensors():
         assert training.tensors(found["kept"]).keys() == training.tensors(found["optimised"]).keys()
         assert far(found["kept"], found["optimised"], 0) == []
         assert all(bool((value == 7).all()) for value in found["loaded"])
-        assert torch.allclose(found["of shards"], torch.tensor([float(value.numel()) ** 0.5 for value in first["whole"]]))
+        sizes = torch.tensor([float(value.numel()) for value in first["whole"]])
+        assert torch.allclose(found["of shards"], sizes.sqrt())
     assert all(torch.equal(value, first["told"][name]) for name, value in zip(first["told"], first["whole"]))
     assert all(found["plain"] == [1, 2] for found in others)
     assert {name for name, value in others[0]["told"].items() if value is not None} == {
@@ -243,14 +245,36 @@ def test_samples_are_those_of_whole_tensors_wherever_they_lie():
         assert found["found"].tolist() == expected
 
 
+def _versions() -> list[int]:
+    net, averaged, optimizer = _net()
+    shard(net, averaged, optimizer, torch.device("cpu"))
+    seen = []
+    net.norm.register_forward_hook(lambda *_: seen.append((net.scale._version, id(net.scale))))
+    with torch.no_grad():
+        for _ in range(3):
+            net.eval()(torch.ones(2, 5))
+    assert len({place for _, place in seen}) == 1  # by itself it does not tell
+    return [version for version, _ in seen]
+
+
+def test_whole_weights_are_other_ones_to_what_keeps_features_of_them_in_each_pass_and_process():
+    one, *others = together(3, _versions)
+    assert len(set(one)) == 3 and all(found == one for found in others)
+
+
+def test_compiled_towers_are_not_sharded():
+    with pytest.raises(UserError, match="--shard beside --compile"):
+        VideoTrainConfig(shard=True, compile=True)
+
+
 def _stopped(folder: Path) -> str:
-    class Finding1(Watch):
+    class Finds(Watch):
         def close(self, epoch, row):
             if rank() == 0:
                 yield Finding("error", "wrong", "something is wrong", "see it")
 
     watched = SimpleNamespace(config=SimpleNamespace(train=SimpleNamespace(force=False)))
-    health = Health(watched, folder, (Finding1,))
+    health = Health(watched, folder, (Finds,))
     try:
         health.stop_on_errors(health.close(1, {}))
     except UserError as error:

@@ -108,7 +108,7 @@ def test_a_gradient_explodes_beyond_a_thousand_times_the_first(factor, found):
         watch = reborn(watch)
         watch.before(0, 5, True)
         watch.forward(step(parts={"cls": 1.0}))
-        for parameter in watch.parameters:
+        for parameter in watch.watched.model.parameters():
             parameter.grad = torch.full_like(parameter, 0.01)
         watch.gradients(torch.tensor(norm))
         said = names(close(watch, epoch))
