@@ -54,5 +54,14 @@ def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Pa
 
         return Lars(parts, lr=config.lr, momentum=0.9, trust_clip=False)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True, fused=True)
+        return _with_momenta(torch.optim.SGD(parts, lr=config.lr, momentum=0.9, nesterov=True, fused=True))
     return torch.optim.AdamW(parts, lr=config.lr, fused=True)
+
+
+def _with_momenta(optimizer: torch.optim.SGD) -> torch.optim.SGD:
+    """Momenta of 0, of which the first step makes what it makes of none. Else the fused kernel's are whatever lay in
+    memory, and stay so if the first step is left out, as one that is not finite is."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer

@@ -72,6 +72,26 @@ def step(layer: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
+def test_sgd_begins_with_momenta_of_nought_and_steps_as_torch_does():
+    """Of none, the fused kernel would leave what lay in memory where its first step is left out."""
+    theirs, ours = nn.Linear(3, 2), nn.Linear(3, 2)
+    ours.load_state_dict(theirs.state_dict())
+    sgd = build_optimizer(VideoTrainConfig(optimizer="sgd", lr=0.1, weight_decay=0.0),
+                          {"": list(ours.named_parameters())})
+    plain = torch.optim.SGD(theirs.parameters(), 0.1, momentum=0.9, nesterov=True)
+    assert all(bool((sgd.state[p]["momentum_buffer"] == 0).all()) for p in ours.parameters())
+    x = torch.randn(4, 3)
+    for step in range(3):
+        for network, optimizer in ((ours, sgd), (theirs, plain)):
+            optimizer.zero_grad()
+            network(x).square().sum().backward()
+        sgd.found_inf = torch.tensor(float(step == 0))
+        sgd.step()
+        if step:
+            plain.step()
+    assert all(torch.allclose(one, other) for one, other in zip(ours.parameters(), theirs.parameters()))
+
+
 def test_lars_adapts_the_step_of_weights_and_leaves_biases_to_sgd():
     layer, optimizer = lars_layer(weight_decay=0.1)
     step(layer, optimizer)

@@ -6,7 +6,8 @@ or FSDP2 does, which leaves each a part of the network.
 """
 
 from utils.distributed.batches import whole
-from utils.distributed.group import exchanged, first, here, local_world_size, processes, rank, told_by_first, world_size
+from utils.distributed.group import (exchanged, first, here, local_world_size, processes, rank, told_by_first,
+                                     world_size)
 from utils.distributed.network import averaged_after, spread
 from utils.distributed.rows import fetched, joined, own_rows, share
 from utils.distributed.shards import cut, gathered, norms, samples, unsharded
