@@ -60,10 +60,10 @@ def test_a_changed_function_is_named(monkeypatch, target, name, value, wrong):
 
 
 @pytest.mark.parametrize("function, old, new", [
-    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, use"),
-    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, 0, draw.index, draw.repeat, use"),
-    (VideoDataset.__getitem__, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, draw.index, use"),
-    (VideoDataset.__getitem__, "stream(CONTEXT)", "stream(FACE)"),
+    (VideoDataset._stream, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, use"),
+    (VideoDataset._stream, "AUGMENT, *draw, use", "AUGMENT, 0, draw.index, draw.repeat, use"),
+    (VideoDataset._stream, "AUGMENT, *draw, use", "AUGMENT, draw.epoch, draw.index, use"),
+    (VideoDataset.sample, "self._stream(draw, CONTEXT)", "self._stream(draw, FACE)"),
     (VideoDataset._finish, "in frames]", "in map(draw_augmentation(stream, 1.0, 0).at(self.side), frames)]"),
 ])
 def test_what_is_not_drawn_anew_is_named(monkeypatch, function, old, new):
@@ -90,11 +90,10 @@ SMALLEST, LARGEST, MANY = (f"draw_augmentation, {which} draws" for which in ("sm
     (clip_loaders._load, "config.train.seed", "0", HELD_OUT),
     (clip_loaders._labelled, "labelled_subset(clips, fraction, config.train.seed)", "clips", LABELS),
     (clip_loaders._labelled, "config.train.seed", "0", LABELS),
-    (VideoDataset.__getitem__, "generator(self.seed, ", "generator(0, ", STREAMS),
-    (VideoDataset.__getitem__, "stream(SAMPLING)", "stream(draw.index)", STREAMS),
-    (VideoDataset.__getitem__, "stream(SAMPLING)", "stream(FACE)", STREAMS),
-    (VideoDataset.__getitem__, "context = self._finish(context, ", "context = VideoDataset._finish(self, context, ",
-     STREAMS),
+    (VideoDataset._stream, "generator(self.seed, ", "generator(0, ", STREAMS),
+    (VideoDataset.pick, "self._stream(draw, SAMPLING)", "self._stream(draw, draw.index)", STREAMS),
+    (VideoDataset.pick, "self._stream(draw, SAMPLING)", "self._stream(draw, FACE)", STREAMS),
+    (VideoDataset.sample, "context = self._finish(context, ", "context = VideoDataset._finish(self, context, ", STREAMS),
     (augment.draw_augmentation, "if stream.random() < erasing:", "if stream.random() < erasing * 0:", LARGEST),
     (augment.draw_augmentation, "if stream.random() < erasing:", "if stream.random() < erasing ** 2:", MANY),
     (augment.draw_augmentation, "spread(15),", "spread(0.15),", SMALLEST),
