@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from utils.errors import UserError, first_line
+
+GRACE = 5  # seconds
 
 
 class Processes:
@@ -65,7 +68,8 @@ class Processes:
             return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(samples)}")
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
-        ended = set(map(int, re.findall(r"\d+", said)))
+        numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
+        ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
         samples = [self.name(sample) for worker, sample in self.reading.tolist() if worker in ended and sample >= 0]
         return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
 
@@ -112,6 +116,11 @@ class Deaths:
             if self.missed:
                 self._hear(signal.SIGCHLD, None)
             return _next(answers)
+        except (ConnectionError, EOFError, FileNotFoundError) as error:
+            if "in DataLoader worker process" in str(error):  # its own, of reading
+                raise
+            time.sleep(GRACE)  # it has died with an answer in its hand, of which the system is about to tell
+            raise RuntimeError(f"DataLoader worker exited unexpectedly: {first_line(error)}") from None
         finally:
             self.waiting = False
 

@@ -16,6 +16,7 @@ import signal
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import wait
@@ -34,6 +35,7 @@ import commands.training
 import dataloaders
 import models
 import utils
+from benchmarks.resources import descendants
 from main import main
 from trainer import Trainer
 from utils.errors import UserError
@@ -76,15 +78,17 @@ def ended(process: BaseProcess, seconds: float) -> bool:
     return False
 
 
-def killed_after(process: BaseProcess, seconds: float) -> bool:
-    """Whether the process was still at work after so much of the processor's time; then it is not any more."""
+def killed_after(process: BaseProcess, seconds: float) -> list[int] | None:
+    """The children that the process leaves when it is killed after so much of the processor's time; None, if it came to
+    its end before."""
     while not wait([process.sentinel], 0.01):
         if processor_time(process.pid) >= seconds:
+            left = descendants(process.pid)
             process.kill()
             process.join()
-            return process.exitcode == -signal.SIGKILL
+            return left if process.exitcode == -signal.SIGKILL else None
     process.join()
-    return False
+    return None
 
 
 def processor_time(process: int) -> float:
@@ -110,6 +114,9 @@ def _run(words: list[str], said: Path, hooks: tuple[Hook, ...]) -> None:
         status = main(words)
     except SystemExit as end:
         status = end.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
     atexit._run_exitfuncs()  # which multiprocessing would leave out
     sys.stdout.flush()
     sys.stderr.flush()

@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from threading import Event
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from dataloaders import workers as module
 from dataloaders.clips import Clip
 from dataloaders.loader import Loader
-from dataloaders.workers import _end_workers
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
+from dataloaders.workers import GRACE, Deaths, _end_workers
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
 from tests.over import assert_over
@@ -216,6 +218,50 @@ def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips,
     assert_over([child.pid])  # which takes no notice of it in torch's place
     with pytest.raises(UserError, match=f"a loader process died while reading .*pid.* {child.pid}"):
         list(batches)
+
+
+def gone() -> Iterator:
+    raise ConnectionResetError(104, "Connection reset by peer")
+    yield
+
+
+def killed(*_) -> None:
+    raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+
+def test_an_answer_that_a_process_could_not_hand_over_before_it_died(monkeypatch, clips):
+    """A tensor is fetched from the process itself. Its death may be told of in a moment, or has been."""
+    slept, deaths = [], Deaths()
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    with pytest.raises(RuntimeError, match="DataLoader worker exited unexpectedly: .* Connection reset by peer"):
+        deaths.wait_for(gone())
+    assert slept == [GRACE] and not deaths.waiting
+    deaths.handler = killed
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: deaths._hear(signal.SIGCHLD, None))
+    with pytest.raises(RuntimeError, match="pid 7"):
+        deaths.wait_for(gone())
+
+
+def test_a_reader_s_own_error_is_not_taken_for_a_death(monkeypatch):
+    def failing() -> Iterator:
+        raise FileNotFoundError("Caught FileNotFoundError in DataLoader worker process 0.")
+        yield
+
+    monkeypatch.setattr(module.time, "sleep", killed)
+    with pytest.raises(FileNotFoundError):
+        Deaths().wait_for(failing())
+
+
+@pytest.mark.parametrize("said, names", [
+    ("DataLoader worker (pid 71) is killed by signal: Killed. ", [1]),
+    ("DataLoader worker (pid(s) 71, 72) exited unexpectedly", [1, 3]),
+    ("DataLoader worker (pid(s) 73) exited unexpectedly", []),
+    ("DataLoader worker exited unexpectedly: [Errno 71] x", [1, 3])])
+def test_of_several_processes_those_that_died_are_asked_what_they_were_reading(clips, said, names):
+    two = loader(clips, workers=2)
+    two._batches.reading[:] = torch.tensor([[71, 1], [72, 3]])
+    assert str(two._batches._named(RuntimeError(said))) == (
+        f"a loader process died while reading {', '.join(clips[i].id for i in names) or 'nothing'}: {said}")
 
 
 class Failing(Blocking):
