@@ -89,7 +89,7 @@ class Trainer:
             except Interrupted:
                 self.save()
                 log.info("stopped in epoch %d, after step %d; --resume auto goes on", self.epoch + 1, self.steps)
-                raise SystemExit(128 + self.interrupt.signal) from None
+                raise SystemExit(128 + self.interrupt.ending) from None
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""

@@ -12,7 +12,7 @@ from dataloaders import build_loaders
 from models import load_run_model, save_run_model
 from trainer import Trainer
 from utils.config import Config, SimclrConfig
-from utils.distributed import first, processes, rank, told_by_first, world_size
+from utils.distributed import first, processes, rank, world_size
 from utils.errors import UserError, first_line
 from utils.findings import tell
 from utils.prediction import Predictions
@@ -43,9 +43,8 @@ def run_training(config: Config, recipe: str) -> None:
             first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
             if getattr(config.data, "cache_features", False):
                 trainer.loaders = with_features(trainer, run_dir)
-            with told_by_first():
-                trainer.fit()
-                finish(trainer, run_dir)
+            trainer.fit()
+            finish(trainer, run_dir)
 
 
 def _trainer(config: Config, run_dir: Path) -> Trainer:

@@ -21,6 +21,7 @@ from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
 from dataloaders.tokenizer import check_ids_fit, load_tokenizer, train_tokenizer
 from utils.checkpoint import has_last
 from utils.config import TextConfig
+from utils.distributed import rank
 from utils.errors import UserError, first_line
 from utils.seeding import SPLIT, generator
 from utils.structures import NOT_MENTIONED, Batch, Labels
@@ -210,7 +211,8 @@ def _tokenizer(config: TextConfig, run_dir: Path, trained: bool, texts: Iterable
     else:
         tokenizer, rows = load_tokenizer(encoder), _embedding_rows(encoder)
     check_ids_fit(tokenizer, rows, f"--encoder {encoder}")
-    tokenizer.save_pretrained(folder)
+    if rank() == 0:
+        tokenizer.save_pretrained(folder)
     return tokenizer
 
 

@@ -6,6 +6,8 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.distributed import world_size
+
 # timm wants to know these of every model.
 default_cfgs = generate_default_cfgs({
     "face_cnn_s.untrained": dict(input_size=(3, 48, 48), first_conv="stem.0.conv", classifier="embed"),
@@ -44,7 +46,8 @@ class FaceCNN(nn.Module):
         if x.shape[-2:] != (self.places, self.places):
             x = F.adaptive_avg_pool2d(x, self.places)
         x = self.embed(self.dropout(x).flatten(1))
-        if self.training and len(x) == 1:  # a last batch of one clip: one row has no variance
+        # A last batch of one clip: one row has no variance. Where several processes share it, there are more.
+        if self.training and len(x) == 1 and world_size() == 1:
             return F.batch_norm(x, self.norm.running_mean, self.norm.running_var, self.norm.weight, self.norm.bias)
         return self.norm(x)
 

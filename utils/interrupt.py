@@ -20,6 +20,7 @@ class Interrupt:
 
     def __init__(self, patient: bool = False):
         self.signal: int | None = None
+        self.agreed: int | None = None  # between the processes
         self.patient = patient
         self._former: dict = {}
 
@@ -35,17 +36,25 @@ class Interrupt:
             signal.signal(number, self._former[number])
 
     def agree(self, signals: list[int | None]) -> None:
-        """Take for one's own what has come to any of the processes that train together."""
-        self.signal = min(filter(None, signals), default=None)
+        """End by what has come to any of the processes that train together.
+
+        One that has come to this one since they told each other is told the next time.
+        """
+        self.agreed = min(filter(None, signals), default=None)
+
+    @property
+    def ending(self) -> int | None:
+        """The signal to end by."""
+        return self.agreed if self.patient else self.signal
 
     def check(self) -> None:
         """
         Raises:
-            Interrupted: a signal has come in.
+            Interrupted: a signal has come in; of several processes, the others know of it too.
         """
-        if self.signal:
+        if self.ending:
             raise Interrupted
 
     def __exit__(self, *exception) -> None:
         for number, handler in self._former.items():
-            signal.signal(number, signal.SIG_IGN if self.patient and self.signal else handler)
+            signal.signal(number, signal.SIG_IGN if self.patient and self.ending else handler)

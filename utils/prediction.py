@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from utils.errors import UserError
+from utils.distributed import common
 from utils.structures import Batch
 from utils.tally import Tally
 
@@ -57,7 +57,7 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
             output = model(batch.to(device))
         said = [part for name in KEPT if (part := getattr(output, name)) is not None]
         if not all(torch.isfinite(part).all() for part in said):
-            raise UserError(f"{tally.split}: the network's output is not finite, among {', '.join(batch.ids[:8])}; its "
+            raise common(f"{tally.split}: the network's output is not finite, among {', '.join(batch.ids[:8])}; its "
                             "weights are damaged, or diverged")
         ids += batch.ids
         targets.append(batch.targets)
@@ -66,5 +66,5 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
                 parts.append(part.float().cpu())
     model.train(was_training)
     if not ids:
-        raise UserError(f"{tally.split}: nothing could be read")
+        raise common(f"{tally.split}: nothing could be read")
     return Predictions(ids, torch.cat(targets), **{name: torch.cat(parts) for name, parts in kept.items() if parts})

@@ -124,6 +124,8 @@ def silence() -> Iterator[None]:
         yield
     finally:
         log.handlers, log.propagate = [], True
+
+
 def _told(value) -> str:
     """A setting; of another thing its kind, for its text may have no end: a list can hold another one twice, and so on.
     """

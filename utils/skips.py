@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from utils.errors import UserError
+from utils.distributed import common
 
 IN_A_ROW, EVERY = 4, 16  # steps that end a training; steps between two questions to the device
 
@@ -47,7 +47,7 @@ class Skips:
         number = int(self.in_a_row) if self.in_a_row is not None else 0
         if number >= IN_A_ROW:
             names = [name for ids in list(self.ids)[-number:] for name in ids]
-            raise UserError(f"step {steps}: the gradient of {number} steps in a row is not finite; samples in the "
+            raise common(f"step {steps}: the gradient of {number} steps in a row is not finite; samples in the "
                             f"batches: {', '.join(names[:32])}{', ...' * (len(names) > 32)}")
 
     def state_dict(self) -> dict:

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 
-from utils.errors import UserError
+from utils.distributed import common
 from utils.structures import Batch
 
 log = logging.getLogger("camxuc")
@@ -37,7 +37,7 @@ class Tally:
             self.bad[clip] = reason
         if len(self.bad) > self.max_bad * self.size:
             clip, reason = next(iter(self.bad.items()))
-            raise UserError(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over "
+            raise common(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over "
                             f"--max-bad-clips {self.max_bad:g}; e.g. {clip}: {reason}")
 
     def shares(self) -> dict[str, float]:

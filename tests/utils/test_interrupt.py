@@ -40,6 +40,28 @@ def second_signal():
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def former_handler():
+    former = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, former)
+
+
+def test_of_several_processes_a_signal_counts_once_all_know_of_it_and_none_ends_one_alone(former_handler):
+    with Interrupt(patient=True) as interrupt:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        interrupt.check()
+        interrupt.agree([None, None])  # told before it came
+        interrupt.check()
+        assert interrupt.signal == signal.SIGTERM and interrupt.ending is None
+        interrupt.agree([interrupt.signal, None, signal.SIGINT])
+        with pytest.raises(Interrupted):
+            interrupt.check()
+        assert interrupt.ending == signal.SIGINT
+    os.kill(os.getpid(), signal.SIGTERM)  # as torchrun does to those that are ending
+
+
 def test_handlers_come_back_after_an_error():
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(ValueError), Interrupt():

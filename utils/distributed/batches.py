@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from utils.distributed.group import exchanged, world_size
+from utils.distributed.group import common, exchanged, world_size
 from utils.errors import UserError
 from utils.interrupt import Interrupt
 from utils.structures import Batch
@@ -48,7 +48,7 @@ def whole(batches: Iterable[Batch], interrupt: Interrupt) -> Iterator[Batch]:
         words = exchanged(_Word(interrupt.signal, said, *_told(batch)))
         for word in words:
             if word.error is not None:
-                raise UserError(word.error)
+                raise common(word.error)
         interrupt.agree([word.signal for word in words])
         interrupt.check()
         if batch is None:

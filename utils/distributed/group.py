@@ -15,7 +15,7 @@ from utils.precision import choose_device
 T = TypeVar("T")
 
 # For the slowest process, which may be auditing the data or writing the report, before the others give up.
-PATIENCE = timedelta(minutes=30)
+PATIENCE = timedelta(hours=2)
 
 _here = False  # whether the first process does something that is its own alone
 
@@ -59,22 +59,20 @@ def processes(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        said = first_line(error)
+        if "finished reduction" in said:  # DDP waits for a gradient of each
+            raise UserError("some weights get no gradient with these settings, and several processes would wait for "
+                            "it: train with one, whose log names them") from None
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
-        raise UserError(f"another process has ended, or does not answer: {first_line(error)[-100:]}; see what it says; "
-                        "--resume auto goes on from the last checkpoint") from None
+        raise UserError(f"another process has ended, or does not answer ({said[:100]}); see what it says; --resume "
+                        "auto goes on from the last checkpoint") from None
     dist.destroy_process_group()  # not after an error, for then others may be in the middle of something
 
 
-@contextmanager
-def told_by_first() -> Iterator[None]:
-    """To be entered where all processes come to the same errors: the first one tells."""
-    try:
-        yield
-    except UserError as error:
-        if rank() == 0:
-            raise
-        raise Elsewhere(str(error)) from None
+def common(text: str) -> UserError:
+    """An error that all processes come to alike: the first one tells."""
+    return UserError(text) if rank() == 0 else Elsewhere(text)
 
 
 @contextmanager
@@ -113,6 +111,5 @@ def first(function: Callable[[], T]) -> T:
             told = [None, str(error)]
     dist.broadcast_object_list(told, src=0)
     if told[1] is not None:
-        with told_by_first():
-            raise UserError(told[1])
+        raise common(told[1])
     return told[0]

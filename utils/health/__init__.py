@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from utils.distributed import first
+from utils.distributed import common, first
 from utils.errors import UserError, first_line
 from utils.findings import Finding, errors, tell
 from utils.health.answers import Answers
@@ -130,7 +130,7 @@ class Health:
             UserError: one of them is an error, and --force does not say to go on.
         """
         if (wrong := errors(findings)) and not self.forced:
-            raise UserError(f"stopped: {wrong[0]}. The log has the rest; --force goes on all the same")
+            raise common(f"stopped: {wrong[0]}. The log has the rest; --force goes on all the same")
 
     def state_dict(self) -> dict:
         seen = {name: dict(watch.seen) for name, watch in self.watches.items()}

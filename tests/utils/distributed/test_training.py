@@ -118,3 +118,12 @@ def test_all_processes_hold_the_same_after_50_steps(recipes, tmp_path, term):
         assert first.keys() == other.keys()
         assert [place for place in first if not torch.equal(first[place], other[place])
                 and not place.endswith("seconds")] == []
+
+
+def test_towers_with_batch_norms_meet_in_every_step(recipes, tmp_path):
+    """Also where one process has a single picture, whose statistics would be none, and another has two."""
+    flags = f"{CLIPS} {ALONE} --clip-model tiny --image-size 48 --temporal-heads 4 --streams face --num-segments 1"
+    first, second = [tensors(found["state"]["model"]) for found in
+                     together(2, train, recipes["video"], flags, tmp_path, 8)]
+    assert [place for place in first if not torch.equal(first[place], second[place])] == []
+    assert all(bool(value.isfinite().all()) for value in first.values())
