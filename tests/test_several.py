@@ -24,6 +24,7 @@ from trainer import Trainer
 from utils import checkpoint
 
 ROOT = Path(__file__).parent.parent
+SLOW = pytest.mark.slow  # most of these: each takes several starts of several processes
 # 14 clips in batches of 3: 5 steps an epoch, the last with 2 clips. SGD, so that rounding does not grow; no dropout,
 # which each process draws for its own rows.
 FLAGS = ("--optimizer sgd --lr 1e-4 --lr-image-encoder 1e-4 --lr-prompt-learner 1e-4 --lr-adapter 1e-4 --dropout 0 "
@@ -66,7 +67,7 @@ def rows(folder: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("world", [2, pytest.param(3, marks=SLOW)])
 def test_a_run_is_that_of_one_process_and_each_clip_is_scored_once(train, tmp_path, world):
     assert train(1, "alone")[0] == [0]
     status, said = train(world, "beside", audit=world == 2)  # which the first of them makes while the others wait
@@ -86,7 +87,8 @@ def test_a_run_is_that_of_one_process_and_each_clip_is_scored_once(train, tmp_pa
     assert all("WAR" not in text for text in said[1:])
 
 
-@pytest.mark.parametrize("rank, number, step", [(0, signal.SIGTERM, 3), (1, signal.SIGINT, 7)])
+@pytest.mark.parametrize("rank, number, step", [
+    pytest.param(0, signal.SIGTERM, 3, marks=SLOW), (1, signal.SIGINT, 7)])
 def test_a_signal_to_any_process_ends_all_with_one_checkpoint_and_they_go_on(train, tmp_path, rank, number, step):
     """Bit for bit as if it had not come; also with another number of workers."""
     hook = partial(on, rank, partial(at_step, tmp_path / "broken", step, partial(send, number)))
@@ -99,6 +101,7 @@ def test_a_signal_to_any_process_ends_all_with_one_checkpoint_and_they_go_on(tra
     assert unlike(tmp_path / "whole", tmp_path / "broken") == []
 
 
+@SLOW
 @pytest.mark.parametrize("before, after", [(2, 1), (1, 3)])
 def test_a_run_goes_on_with_another_number_of_processes(train, tmp_path, before, after):
     hook = partial(on, 0, partial(at_step, tmp_path / "broken", 3, partial(send, signal.SIGTERM)))
@@ -132,6 +135,7 @@ def spoil(steps: list[int]) -> None:
     Trainer.step, VideoRecogniser._encode = noted, spoilt
 
 
+@SLOW
 def test_a_step_that_is_not_finite_in_one_process_is_left_out_in_all(train, tmp_path):
     """As it is in one process that has all clips."""
     assert train(1, "alone", partial(spoil, [2]))[0] == [0]
@@ -143,6 +147,7 @@ def test_a_step_that_is_not_finite_in_one_process_is_left_out_in_all(train, tmp_
     assert places == []
 
 
+@SLOW
 def test_too_many_such_steps_end_all_with_the_clips_of_all(train, tmp_path):
     status, said = train(2, "beside", partial(on, 1, partial(spoil, list(range(1, 9)))))
     assert status == [2, 2] and "error" not in said[1]
@@ -163,6 +168,7 @@ def lose_worker() -> None:
     video.read_clip = dying
 
 
+@SLOW
 def test_a_loader_that_dies_in_one_process_ends_all(train, tmp_path):
     status, said = train(2, "beside", partial(on, 1, lose_worker), flags=("--num-workers", 1))
     assert status == [2, 2]
@@ -177,6 +183,7 @@ def block(folder: Path) -> None:
     (folder / "checkpoints").touch()
 
 
+@SLOW
 def test_a_checkpoint_that_cannot_be_written_ends_all(train, tmp_path):
     hook = partial(on, 0, partial(at_step, tmp_path / "beside", 7, partial(block, tmp_path / "beside")))
     status, said = train(2, "beside", hook)
@@ -184,6 +191,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_all(train, tmp_path):
     assert [text.count("error: ") for text in said] == [1, 0] and "cannot be written" in said[0]
 
 
+@SLOW
 def test_when_one_is_killed_the_others_end_and_all_go_on(recipe, train, tmp_path):
     hook = partial(on, 1, partial(at_step, tmp_path / "broken", 7, partial(send, signal.SIGKILL)))
     status, said = train(2, "broken", hook)
@@ -202,7 +210,7 @@ def test_other_commands_are_done_by_one_process(tmp_path):
     assert "eval is done by one process" in (tmp_path / "said" / "0").read_text()
 
 
-@pytest.mark.slow
+@SLOW
 def test_torchrun_hands_a_signal_on_and_the_same_command_goes_on(caer, tmp_path):
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(RECIPE.format(root=caer).replace("micro", "tiny").replace("image_size: 32", "image_size: 48"))

@@ -48,6 +48,7 @@ def far(one, other, within: float = 1e-5) -> list[str]:
 
 # ---------------------------------------------------------------- gradients and steps
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world, term", TERMS)
 def test_the_gradient_of_every_step_is_that_of_one_process_that_holds_all(recipes, alone, tmp_path, world, term):
     task, flags = training.TERMS[term]
@@ -72,6 +73,7 @@ def test_steps_are_those_of_processes_that_hold_all(recipes, tmp_path, optimizer
     assert far(*states) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amp", ["", "bf16"])
 def test_each_process_holds_its_part_of_weights_gradients_averages_and_of_what_the_optimiser_keeps(
         recipes, tmp_path, amp):
@@ -108,6 +110,7 @@ def form(state) -> dict:
             for place, value in leaves(state).items() if not place.endswith("/shard")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 3])
 def test_a_run_leaves_what_that_of_one_process_leaves(train, tmp_path, world):
     assert train(1, "alone")[0] == [0]
@@ -128,6 +131,7 @@ def test_a_run_leaves_what_that_of_one_process_leaves(train, tmp_path, world):
     assert all("WAR" not in text for text in said[1:])
 
 
+@pytest.mark.slow
 def test_pretraining_ends_with_its_probes(simclr_recipe, tmp_path):
     """Which the first process makes alone."""
     words = ["train", simclr_recipe, "--shard", "--force", "--epochs", 1, "--output-dir", tmp_path / "run"]
@@ -136,12 +140,14 @@ def test_pretraining_ends_with_its_probes(simclr_recipe, tmp_path):
     assert len(next(reversed(metrics.values()))["probes"]["linear"]) > 0
 
 
+@pytest.mark.slow
 def test_a_single_process_says_that_it_holds_all_and_trains_as_ever(train, tmp_path):
     assert train(1, "alone")[0] == train(1, "flagged", flags=("--shard",))[0] == [0]
     assert unlike(tmp_path / "alone", tmp_path / "flagged") == ["/config/shard"]
     assert (tmp_path / "flagged" / "train.log").read_text().count("--shard: a single process holds all") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before, after", [((2, "--shard"), (1, "--no-shard")), ((1, "--no-shard"), (3, "--shard")),
                                            ((2, "--shard"), (2, "--shard"))])
 def test_a_run_goes_on_in_shards_or_without(train, tmp_path, before, after):
@@ -158,6 +164,7 @@ def test_a_run_goes_on_in_shards_or_without(train, tmp_path, before, after):
             ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_step_that_is_not_finite_in_one_process_is_left_out_in_all(train, tmp_path, optimizer):
     flags = ("--optimizer", optimizer, "--grad-clip", "0")

@@ -41,6 +41,7 @@ TERMS = {
     "nt-xent": ("simclr", f"{PLAIN} --dropout 0"),
     "moco of views": ("simclr", f"{PLAIN} --dropout 0 --ssl moco --moco-k 16 --moco-m 0.5"),
 }
+QUICK = ("everything", "ghm", "supcon", "nt-xent")  # the others are slow tests: together they take minutes
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +89,9 @@ def tensors(value, place: str = "") -> dict[str, torch.Tensor]:
     return {place: torch.as_tensor(value)} if isinstance(value, torch.Tensor | float | int) else {}
 
 
-@pytest.mark.parametrize("world", [2, 3])
-@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("term", [term if term in QUICK else pytest.param(term, marks=pytest.mark.slow)
+                                  for term in TERMS])
 def test_the_gradient_of_every_step_is_that_of_one_process_with_the_joined_batch(recipes, alone, tmp_path, term, world):
     """To 1e-5 of its largest number, over an epoch and a half; and so is whatever the objective remembers."""
     task, flags = TERMS[term]
@@ -106,7 +108,8 @@ def test_the_gradient_of_every_step_is_that_of_one_process_with_the_joined_batch
             assert torch.allclose(value.double(), kept[place].double(), atol=1e-5), place
 
 
-@pytest.mark.parametrize("term", ["everything", "ghm", "supcon", "moco of views"])
+@pytest.mark.parametrize("term", ["everything", *(pytest.param(term, marks=pytest.mark.slow) for term in (
+    "ghm", "supcon", "moco of views"))])
 def test_all_processes_hold_the_same_after_50_steps(recipes, tmp_path, term):
     """Bit for bit: weights, momentum encoder, average, queue, bins, optimiser, counts, and what was measured."""
     task, flags = TERMS[term]
