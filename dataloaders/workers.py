@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +42,7 @@ class Processes:
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             timeout=timeout if num_workers > 0 else 0,
-            worker_init_fn=_leave_signals,
+            worker_init_fn=_in_worker,
         )
 
     def __iter__(self) -> Iterator:
@@ -133,10 +134,17 @@ class Deaths:
 DEATHS = Deaths()
 
 
-def _leave_signals(worker: int) -> None:
+def _in_worker(worker: int) -> None:
     """A worker ends with the main process, which grants a signal's wish in good order; both may be sent it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    sys.excepthook = _tell
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace) -> None:
+    """Of the thread that hands answers over: where the main process has broken off in taking one, it knows."""
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _end_workers() -> None:

@@ -1,8 +1,10 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.connection import Client
 from threading import Event
 
 import numpy as np
@@ -15,7 +17,7 @@ from dataloaders.clips import Clip
 from dataloaders.loader import Loader
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
-from dataloaders.workers import GRACE, Deaths, _end_workers
+from dataloaders.workers import GRACE, Deaths, _end_workers, _in_worker
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
 from tests.over import assert_over
@@ -279,3 +281,23 @@ def test_pipe_among_the_clips_is_a_bad_clip(clips, tmp_path):
     os.mkfifo(tmp_path / "x.avi")
     [batch] = loader([clips[0], Clip("x.avi", tmp_path / "x.avi", 0)], training=False).epoch(0)
     assert batch.ids == [clips[0].id] and [name for name, _ in batch.bad] == ["x.avi"]
+
+
+def broken_off() -> None:
+    """A process in the midst of handing something over by a thread of its own, as tensors are."""
+    from multiprocessing.reduction import DupFd
+    from multiprocessing.resource_sharer import _resource_sharer
+
+    _in_worker(0)
+    address, _ = DupFd(0)._id
+    for _ in range(2):
+        Client(address, authkey=multiprocessing.current_process().authkey).close()
+    sys.excepthook(KeyError, KeyError("ours"), None)
+    _resource_sharer.stop(timeout=60)
+
+
+def test_a_main_process_that_breaks_off_a_handing_over_is_not_told_of_it(capfd):
+    process = multiprocessing.get_context("fork").Process(target=broken_off)
+    process.start()
+    process.join()
+    assert capfd.readouterr().err == "KeyError: 'ours'\n"
