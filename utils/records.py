@@ -23,6 +23,7 @@ class Records:
         if self.board:
             for name, value in row.items():
                 self.board.add_scalar(name, value, row["epoch"])
+            self.board.flush()  # whatever ends the process
             self.table.show(row)
 
     def __exit__(self, *exception) -> None:
