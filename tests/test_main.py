@@ -30,7 +30,7 @@ ALL = """
 --root-dir --train-annotation --val-annotation --test-annotation --val-fraction --batch-size --num-workers
 --reader-timeout --max-bad-clips --dataset --model --dropout --epochs --optimizer --lr --weight-decay --warmup-epochs
 --milestones --gamma --use-amp --amp-dtype --grad-clip --accumulate --ema --early-stop --save-every --resume
---force --score-test --seed --device --output-dir --compile
+--force --score-test --seed --device --output-dir --compile --shard
 """.split()
 
 CLIPS = """
