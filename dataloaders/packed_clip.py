@@ -93,6 +93,8 @@ def _fits(entry: dict) -> bool:
                 or len(sizes) != len(entry["crcs"]) or len(sizes) != len(steps) * len(entry["streams"])
                 or min(sizes) < 1 or max(steps) >= len(said) or min(steps) < 0 or type(entry["notes"]) is not list):
             return False
+        if not all(any(str(note).startswith(("face: ", UNUSABLE)) for note in faces) for faces, _ in said):
+            return False
     return all(type(word) is str for word in words) and all(type(n) is int for n in whole) and min(whole[:2]) >= 0
 
 

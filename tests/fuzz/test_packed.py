@@ -18,7 +18,6 @@ from utils.provenance.hashes import sha256
 CLASSES = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 RECIPE = "dataset: caer\nclip_pretrained: none\nimage_size: 16\nval_fraction: 0.5\nroot_dir: "
 WORDS = ['"../x.tar"', "[]", "{}", "null", "-1", "1.5", "1e99", "true", '"bad":"x"', "2000000000000", '"\\u0000"']
-LACKING = (IndexError,)  # not refused in one line yet: notes on a frame that name no step of the ladder
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def look_through(folder) -> None:
 
 
 def look_at(streams, side: int) -> None:
-    pictures = refused(lambda: [*(found := streams())[0], *found[1]], ClipError, *LACKING)
+    pictures = refused(lambda: [*(found := streams())[0], *found[1]], ClipError)
     for picture in pictures or ():
         assert picture.dtype == np.uint8 and picture.shape == (side, side, 3)
 
