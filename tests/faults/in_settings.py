@@ -10,7 +10,7 @@ SETTINGS = [
     Fault("body boxes given and --crop-body off", "the context is the whole frame", "body-boxes-unused",
           flags="--bounding-box-body face.json"),
     Fault("a learning rate that explodes", "the loss is a straight line", "stopped",
-          flags="--optimizer sgd --lr 1e4 --lr-image-encoder 1e4 --lr-adapter 1e4 --grad-clip 0 --warmup-epochs 0"),
+          flags="--optimizer sgd --lr 1e30 --lr-image-encoder 1e30 --lr-adapter 1e30 --grad-clip 0 --warmup-epochs 0"),
     Fault("reviews cut off after eight tokens", "F1 is low for long reviews", "cut-off", "text",
           flags="--max-tokens 8"),
     Fault("cosines that are not divided", "the loss stays at ln 7", "odd-setting", flags="--temperature 1"),
