@@ -239,7 +239,7 @@ class Trainer:
 
     def load_best(self) -> None:
         """Take the weights with the best validation score."""
-        weights = checkpoint.load(self.folder / "best.pt")["model"]
+        weights = first(lambda: checkpoint.load(self.folder / "best.pt")["model"])
         self.evaluated.load_state_dict(cut(weights, self.evaluated))
 
     def state_dict(self) -> dict:

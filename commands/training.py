@@ -37,7 +37,7 @@ def run_training(config: Config, recipe: str) -> None:
             if state:
                 _go_on(trainer, state, config.train.resume)
                 log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
-            if trainer.finished and has_results(run_dir):
+            if trainer.finished and first(lambda: has_results(run_dir)):
                 log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
                 return
             first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.distributed import part
 from utils.errors import UserError
 from utils.seeding import LANES, generator
 
@@ -89,7 +90,7 @@ class Lanes:
         """
         if self.lanes % world:
             raise UserError(f"--stream-lanes {self.lanes}: must be a multiple of the number of processes, {world}")
-        return part(range(self.lanes), rank, world)
+        return range(self.lanes)[part(self.lanes, rank, world)]
 
     def visits(self, epoch: int, lane: int, group: int) -> np.ndarray:
         """A group of the lane as it is visited: places in the lane, counted from its front."""
@@ -115,8 +116,3 @@ def _shards(seed: int, epoch: int, sizes: tuple[int, ...]) -> tuple[np.ndarray, 
     """An epoch's order of shards, and where each of them ends."""
     order = generator(seed, LANES, epoch).permutation(len(sizes))
     return order, np.cumsum(np.array(sizes)[order])
-
-
-def part(items: range, number: int, of: int) -> range:
-    """One of `of` contiguous parts, which differ by one in length at most."""
-    return items[number * len(items) // of : (number + 1) * len(items) // of]

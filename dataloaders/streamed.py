@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dataloaders.clips import Clip
-from dataloaders.lanes import Lanes, part
+from dataloaders.lanes import Lanes
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.packed import PackedSplit
@@ -22,7 +22,7 @@ from dataloaders.packed_clip import PackedClip, key_of
 from dataloaders.shards import Place, ShardReader
 from dataloaders.video import Sample, VideoDataset, collate_clips, readable
 from dataloaders.workers import Processes, nothing_read, tell
-from utils.distributed import rank, world_size
+from utils.distributed import part, rank, world_size
 from utils.errors import UserError
 from utils.structures import Batch
 
@@ -198,7 +198,8 @@ class StreamedLoader:
             UserError: as Processes and ShardReader.
         """
         self._plan.epoch, self._plan.start = epoch, start
-        self._plan.parts = [part(self._lanes, number, self._parts) for number in range(self._parts)]
+        lanes = self._lanes
+        self._plan.parts = [lanes[part(len(lanes), number, self._parts)] for number in range(self._parts)]
         answers = iter(self._answers)
         while of_batch := list(islice(answers, self._parts)):
             if errors := [answer for answer in of_batch if isinstance(answer, UserError)]:

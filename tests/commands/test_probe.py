@@ -131,7 +131,8 @@ def test_a_probe_that_learns_from_what_it_is_scored_on_says_so(made_up, monkeypa
     made_up()
     assert not caplog.records
     same = {"train": Clips("clip", 60), "test": Clips("clip", 24)}
-    probe(SimclrConfig(train=SimclrTrainConfig(device="cpu")), Path("RUN"), Tells(0), Labels(CLASSES), "test", "knn", same)
+    probe(SimclrConfig(train=SimclrTrainConfig(device="cpu")), Path("RUN"), Tells(0), Labels(CLASSES), "test", "knn",
+          same)
     assert "the probe learns from 24 of the clips that it is scored on, e.g. clip 0" in caplog.text
 
 

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.dataloaders.footage import write_video
+
 settings.register_profile("dataloaders", deadline=None)  # a slow moment of the machine is no failure
 settings.load_profile("dataloaders")
 
@@ -11,3 +13,15 @@ settings.load_profile("dataloaders")
 def scratch(tmp_path_factory) -> Path:
     """A folder for files that hypothesis writes over and over."""
     return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="session")
+def avi(tmp_path_factory) -> Path:
+    """40 frames."""
+    return write_video(tmp_path_factory.mktemp("video") / "clip.avi", 40, "MJPG")
+
+
+@pytest.fixture(scope="session")
+def mp4(tmp_path_factory) -> Path:
+    """The same."""
+    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", 40, "mp4v")

@@ -7,19 +7,9 @@ from dataloaders.clips import ClipError
 from dataloaders.containers import check_container, is_cut_short
 from dataloaders.readers import read_clip
 from dataloaders.stream import Stream
-from tests.dataloaders.footage import frame, write_video
+from tests.dataloaders.footage import frame
 
 MANY = 50_000_000
-
-
-@pytest.fixture(scope="module")
-def avi(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("video") / "clip.avi", 40, "MJPG")
-
-
-@pytest.fixture(scope="module")
-def mp4(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", 40, "mp4v")
 
 
 @pytest.mark.parametrize("name", ["avi", "mp4"])

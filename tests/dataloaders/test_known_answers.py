@@ -93,7 +93,7 @@ SMALLEST, LARGEST, MANY = (f"draw_augmentation, {which} draws" for which in ("sm
     (VideoDataset._stream, "generator(self.seed, ", "generator(0, ", STREAMS),
     (VideoDataset.pick, "self._stream(draw, SAMPLING)", "self._stream(draw, draw.index)", STREAMS),
     (VideoDataset.pick, "self._stream(draw, SAMPLING)", "self._stream(draw, FACE)", STREAMS),
-    (VideoDataset.sample, "context = self._finish(context, ", "context = VideoDataset._finish(self, context, ", STREAMS),
+    (VideoDataset.sample, "context = self._finish(", "context = VideoDataset._finish(self, ", STREAMS),
     (augment.draw_augmentation, "if stream.random() < erasing:", "if stream.random() < erasing * 0:", LARGEST),
     (augment.draw_augmentation, "if stream.random() < erasing:", "if stream.random() < erasing ** 2:", MANY),
     (augment.draw_augmentation, "spread(15),", "spread(0.15),", SMALLEST),

@@ -18,16 +18,6 @@ def everything(count):
     return list(range(count))
 
 
-@pytest.fixture(scope="module")
-def avi(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("video") / "clip.avi", 40, "MJPG")
-
-
-@pytest.fixture(scope="module")
-def mp4(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", 40, "mp4v")
-
-
 # Videos
 
 

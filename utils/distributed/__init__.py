@@ -8,9 +8,9 @@ or FSDP2 does, which leaves each a part of the network.
 from utils.distributed.batches import whole
 from utils.distributed.group import common, exchanged, first, here, local_world_size, processes, rank, world_size
 from utils.distributed.network import averaged_after, spread
-from utils.distributed.rows import fetched, joined, own_rows, share
+from utils.distributed.rows import fetched, joined, own_rows, part, share
 from utils.distributed.shards import cut, gathered, norms, samples, unsharded
 
 __all__ = ["averaged_after", "common", "cut", "exchanged", "fetched", "first", "gathered", "here", "joined",
-           "local_world_size", "norms", "own_rows", "processes", "rank", "samples", "share", "spread", "unsharded",
-           "whole", "world_size"]
+           "local_world_size", "norms", "own_rows", "part", "processes", "rank", "samples", "share", "spread",
+           "unsharded", "whole", "world_size"]

@@ -47,15 +47,7 @@ def processes(device: str) -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    cuda = choose_device(device).type == "cuda"
-    try:
-        if cuda:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
-    except (KeyError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())[:160]
-        raise UserError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and the processes cannot be joined: {said}; start "
-                        "them with torchrun") from None
+    _join(choose_device(device).type == "cuda")
     try:
         yield
     except RuntimeError as error:
@@ -68,6 +60,17 @@ def processes(device: str) -> Iterator[None]:
         raise UserError(f"another process has ended, or does not answer ({said[:100]}); see what it says; --resume "
                         "auto goes on from the last checkpoint") from None
     dist.destroy_process_group()  # not after an error, for then others may be in the middle of something
+
+
+def _join(cuda: bool) -> None:
+    try:
+        if cuda:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+    except (KeyError, ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise UserError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and the processes cannot be joined: {said}; start "
+                        "them with torchrun") from None
 
 
 def common(text: str) -> UserError:

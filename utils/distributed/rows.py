@@ -11,10 +11,14 @@ from utils.distributed.group import rank, world_size
 from utils.structures import Batch
 
 
+def part(count: int, number: int, of: int) -> slice:
+    """One of `of` successive parts of so many things, which differ by one at most."""
+    return slice(number * count // of, (number + 1) * count // of)
+
+
 def share(count: int) -> slice:
-    """This process's part of so many rows: shares differ by one at most, nothing is left out or taken twice."""
-    number, world = rank(), world_size()
-    return slice(number * count // world, (number + 1) * count // world)
+    """This process's part of so many rows."""
+    return part(count, rank(), world_size())
 
 
 def own_rows(batch: Batch) -> slice:

@@ -19,8 +19,8 @@ class Results(Watch):
         for split, said in predictions.items():
             own = set(self.watched.loaders[split].ids)
             if strange := [name for name in said.ids if name not in own]:
-                yield Finding("error", "scores-of-another-split", f"samples that were scored as {split} are none of its",
-                              "see which split is evaluated under which name", **of_some(strange))
+                yield Finding("error", "scores-of-another-split", f"samples that were scored as {split} are none of "
+                              "its", "see which split is evaluated under which name", **of_some(strange))
         evaluated = (self.watched.averaged or self.watched.model).state_dict()
         with safe_open(weights, "pt") as file:
             saved = set(file.keys())

@@ -58,8 +58,8 @@ def neighbours() -> list:
 
 
 def lie() -> list[float]:
-    """Two pairs of opposite features in three dimensions: standard deviations of sqrt(1/2) twice, and of 0; two singular
-    values that are alike."""
+    """Two pairs of opposite features in three dimensions: standard deviations of sqrt(1/2) twice, and of 0; two
+    singular values that are alike."""
     features = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
     found = Predictions(list("abcd"), torch.tensor([0, 0, 1, 1]), embedding=features)
     scores = Pretraining(SimclrConfig(), Labels(["x", "y"])).score(found)
