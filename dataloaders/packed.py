@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dataloaders.clips import Clip, ClipError
 from dataloaders.datasets import FILES, find_file
+from dataloaders.lists import read_text
 from dataloaders.packed_clip import BLOCK, STREAMS, PackedClip, Streams, from_json, header, name_in, names, places
 from dataloaders.readers import Pick
 from utils.config import ClipDataConfig, flag
@@ -56,7 +57,9 @@ class Pack:
 
     def __init__(self, folder: Path):
         self.folder, self.path = folder, folder / INDEX
-        table = _read(self.path, f"--packed {folder}: no pack; {INDEX} cannot be read")
+        if not self.path.is_file():
+            raise UserError(f"--packed {folder}: no pack; there is no {INDEX} in it")
+        table = _read(self.path)
         try:
             self._take(table)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -106,7 +109,7 @@ class Pack:
         path, held = self.folder / f"{split}.json", self.splits[split]
         for shard in held.shards:
             self._check_shard(shard)
-        rows = _read(path, f"{path}: cannot be read")
+        rows = _read(path)
         try:
             if sha256(path) != held.table:
                 raise ValueError("not the one that the index tells of")
@@ -198,11 +201,9 @@ class Pack:
         return self
 
 
-def _read(path: Path, otherwise: str):
+def _read(path: Path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{otherwise}: {error.strerror}") from None
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}") from None
 

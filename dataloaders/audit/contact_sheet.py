@@ -54,10 +54,11 @@ def _stream(config: Config, split: str, loader: StreamedLoader, labels: Labels, 
     """Of the first clips, which are all that is looked at, up to `per_class` of each class."""
     shown = _evenly(labels.classes, CLASSES)
     groups, count = {name: [] for name in shown}, min(per_class, CLIPS // len(shown))
+    named = dict(enumerate(labels.classes))
     for clip in islice(loader.clips.visits(range(loader.order.lanes)), FIRST):
-        of_class = groups.get(labels.classes[clip.entry["label"]], [])
-        if clip.entry["label"] < len(labels.classes) and len(of_class) < count:
-            of_class.append(_seen(loader.clips.sample(clip, 0)))
+        name = named.get(clip.entry["label"])  # a damaged one is none's
+        if name in groups and len(groups[name]) < count:
+            groups[name].append(_seen(loader.clips.sample(clip, 0)))
     return Sheet(split, loader.unit, loader.size, f"{_how(config, loader)} The first of the stream.",
                  {"class": dict(zip(labels.classes, loader.held.counts))}, groups, len(labels.classes) - len(shown))
 
