@@ -11,6 +11,7 @@ from dataloaders.audit.clips.glances import Glance
 from dataloaders.audit.clips.reading import UnlikeError, read
 from dataloaders.audit.clips.shortcuts import SMALLEST
 from dataloaders.audit.clips.view import View
+from dataloaders.clips import Clip
 from utils.findings import Finding, of_some
 
 SIDE, NEAR, CONTRAST = 16, 10.0, 50.0  # of the pictures compared; grey levels of a cell, and of a picture
@@ -57,22 +58,28 @@ def _two_labels(view: View, train: list[Glance]) -> Iterator[Finding]:
     apart[labels[:, None] <= labels] = np.inf  # each pair of two classes once
     pairs = [(train[one], train[other]) for one, other in np.argwhere(apart < SAME)]
     copies = [f"{one.clip.id} ({view.name_of(one.clip.label)}) and {other.clip.id} ({view.name_of(other.clip.label)})"
-              for one, other in spread(pairs, PAIRS) if _same_throughout(one, other)]
+              for one, other in spread(pairs, PAIRS) if _same_throughout(view, one, other)]
     if len(copies) >= FEWEST:
         yield Finding("warning", "same-pictures-two-labels", f"train: of {len(pairs)} pairs of clips of two classes "
                       f"that look alike, {len(copies)} of those looked into show the same throughout",
                       "keep the right one of each", **of_some(copies))
 
 
-def _same_throughout(one: Glance, other: Glance) -> bool:
+def _same_throughout(view: View, one: Glance, other: Glance) -> bool:
     try:
-        ours, theirs = (np.stack([shrink(frame, SIDE, SIDE) for frame in read(clip.clip.path, 3, 1).pixels])
-                        .astype(np.float32) for clip in (one, other))
+        ours, theirs = (_whole_frames(view, clip.clip) for clip in (one, other))
     except UnlikeError:
         return False
     between = np.sqrt(((ours - theirs) ** 2).mean((1, 2, 3))).max()
     moves = np.sqrt(((ours - ours[[1, 2, 0]]) ** 2).mean((1, 2, 3))).max()
     return bool(between < SAME and moves > MOVES * between)
+
+
+def _whole_frames(view: View, clip: Clip) -> np.ndarray:
+    """(3, 16, 16, 3), evenly spaced."""
+    with view.reading(clip):
+        frames = read(clip.path, 3, 1).pixels
+    return np.stack([shrink(frame, SIDE, SIDE) for frame in frames]).astype(np.float32)
 
 
 def alike(own: list[Glance], train: list[Glance]) -> list[int | None]:

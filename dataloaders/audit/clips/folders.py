@@ -26,7 +26,7 @@ def check_folders(view: View, rows: dict[str, list[Row]]) -> Iterator[Finding]:
         folders = [clip for clip in clips if clip.path.is_dir()]
         yield from _names(split, folders)
         yield from _numbers(split, folders)
-        yield from _cut(split, clips)
+        yield from _cut(view, split, clips)
         yield from _lengths(view, split, clips)
         yield from _listed(split, clips, rows.get(split.name, []))
 
@@ -86,12 +86,14 @@ def _numbers(split: Split, folders: list[Clip]) -> Iterator[Finding]:
                       **of_some(gaps))
 
 
-def _cut(split: Split, clips: list[Clip]) -> Iterator[Finding]:
+def _cut(view: View, split: Split, clips: list[Clip]) -> Iterator[Finding]:
     short = []
     for clip in clips:
         try:
             files = files_of(clip.path) if clip.path.is_dir() else [clip.path]
-            short += [clip.id for file in {files[0], files[len(files) // 2], files[-1]} if _ends_early(file)][:1]
+            with view.reading(clip):
+                cut = any(map(_ends_early, {files[0], files[len(files) // 2], files[-1]}))
+            short += [clip.id] if cut else []
         except (OSError, IndexError):
             continue
     if short:

@@ -48,8 +48,9 @@ def glance(view: View) -> list[Glance]:
     for split, clip in _plan(view):
         if len(glances) == MOST or not view.full and time.monotonic() - begun > SECONDS:
             break
-        if seen := _glance(split, clip, table):
-            glances.append(seen)
+        with view.reading(clip):
+            seen = _glance(split, clip, table)
+        glances += [seen] if seen else []
     return glances
 
 

@@ -57,7 +57,8 @@ def look(view: View) -> list[Look]:
             if number[split.name] >= LEAST:
                 continue
         number[split.name] += 1
-        looks.append(_look(view, split, index, tables))
+        with view.reading(split.clips[index]):
+            looks.append(_look(view, split, index, tables))
     return looks
 
 

@@ -4,7 +4,8 @@ import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,13 @@ def _same_files(view: View) -> Iterator[list[Item]]:
     """Groups of clips that are listed apart and hold the same bytes. Of a size that is met once nothing is read."""
     groups = _grouped(_items(view), lambda item: _sizes(item[1].path))
     for key in (_ends, _whole):
-        groups = [part for group in groups for part in _grouped(group, lambda item, key=key: key(item[1].path))]
+        groups = [part for group in groups for part in _grouped(group, partial(_read, view, key))]
     return iter(groups)
+
+
+def _read(view: View, key: Callable, item: Item) -> bytes:
+    with view.reading(item[1]):
+        return key(item[1].path)
 
 
 def _grouped(items: Iterable[Item], key) -> list[list[Item]]:

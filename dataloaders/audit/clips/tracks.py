@@ -31,7 +31,8 @@ def check_tracks(view: View) -> Iterator[Finding]:
         for clip in _chosen(split):
             if not view.full and number >= FEWEST and time.monotonic() - begun > SECONDS:
                 break
-            frames, numbers = _frames(clip.path)
+            with view.reading(clip):
+                frames, numbers = _frames(clip.path)
             if len(frames) < 8:
                 continue
             number += 1

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from dataloaders.clips import IMAGE, VIDEO, Clip
 from dataloaders.loader import Loader
 from dataloaders.order import Draw, Order
+from dataloaders.patience import at_most
 from dataloaders.video import VideoDataset
 from utils.config import Config
 from utils.structures import Labels
@@ -68,6 +70,10 @@ class View:
         splits = {name: Split(name, loader, name == "train", not (name == "train" and learns == "simclr"))
                   for name, loader in loaders.items()}
         return cls(config, splits, labels, full)
+
+    def reading(self, clip: Clip) -> AbstractContextManager:
+        """A block in which the clip's files are read, and that may not hang."""
+        return at_most(self.config.data.reader_timeout, clip.id)
 
     def name_of(self, label: int) -> str:
         return self.labels.classes[label] if 0 <= label < len(self.labels.classes) else f"class {label}"

@@ -32,10 +32,15 @@ def spots_of(view: View, table: BoxTable, looks: list[Look]) -> Iterator[Spot]:
     for name, split in view.splits.items():
         boxed = [(place, key) for place, clip in enumerate(split.clips) if (key := table.key(clip.id))]
         boxed = boxed[:: max(1, len(boxed) // SIZED)]
-        sizes = {place: seen.get((name, place)) or header(split.clips[place].path)[0] for place, _ in boxed}
+        sizes = {place: seen.get((name, place)) or _size(view, split.clips[place]) for place, _ in boxed}
         usual = Counter(size for size in sizes.values() if size).most_common(1)
         for place, key in boxed:
             frames = list(table.frames(key).values())
             size = sizes[place] or (usual[0][0] if usual else None)
             if size and frames:
                 yield Spot(split.clips[place], name, frames[len(frames) // 2], *size)
+
+
+def _size(view: View, clip: Clip) -> tuple[int, int] | None:
+    with view.reading(clip):
+        return header(clip.path)[0]
