@@ -27,5 +27,6 @@ fi
 echo "setup: installing $lock into .venv" >&2
 [ -x .venv/bin/python ] || uv venv --quiet --python "$(command -v python3)" .venv
 rm -f .venv/installed-*
-uv pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+# All cores compile once what an import would compile by one, or anew each time where Python may not write.
+uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes "$lock"
 cp "$lock" ".venv/installed-$lock"
