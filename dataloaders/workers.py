@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+# What torch imports when a worker hands over its first tensor, in a thread: where the garbage collector cut in, the
+# import failed (KeyError in Python 3.11's import lock), and the batch was lost.
+import torch.nested._internal.nested_tensor  # noqa: F401
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
@@ -50,15 +53,15 @@ class Processes:
         Raises:
             UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
         """
-        answers, wait_for = iter(self.loader), DEATHS.wait_for if self.loader.num_workers else _next
-        while True:
-            try:
-                answer = wait_for(answers)
-            except RuntimeError as error:
-                raise self._named(error) from None
-            if answer is None:
-                return
+        answers = self._awaited(lambda: iter(self.loader))  # workers that live on from the pass before answer it
+        while (answer := self._awaited(lambda: next(answers, None))) is not None:
             yield answer
+
+    def _awaited(self, ask: Callable[[], Any]) -> Any:
+        try:
+            return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
+        except RuntimeError as error:
+            raise self._named(error) from None
 
     def _named(self, error: RuntimeError) -> Exception:
         """An error that a worker has caused, with the samples that it was reading; any other as it is."""
@@ -66,17 +69,13 @@ class Processes:
         if "timed out" in said:
             _end_workers()
             samples = [self.name(sample) for _, sample in self.reading.tolist() if sample >= 0]
-            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(samples)}")
+            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(samples) or 'nothing'}")
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
         ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
         samples = [self.name(sample) for worker, sample in self.reading.tolist() if worker in ended and sample >= 0]
         return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
-
-
-def _next(answers: Iterator) -> object | None:
-    return next(answers, None)
 
 
 def nothing_read(num_workers: int) -> Tensor:
@@ -102,21 +101,18 @@ class Deaths:
         self.waiting = self.missed = False
         self.handler: Callable | None = None  # torch's
 
-    def wait_for(self, answers: Iterator) -> object | None:
-        """The next answer, or None behind the last.
+    def wait_for(self, ask: Callable[[], Any]) -> Any:
+        """What it gives, which is an answer of workers.
 
         Raises:
             RuntimeError: torch's; a worker has died, now or since the answer before.
         """
-        handler = signal.getsignal(signal.SIGCHLD)
-        if callable(handler) and handler != self._hear and threading.current_thread() is threading.main_thread():
-            self.handler = handler
-            signal.signal(signal.SIGCHLD, self._hear)
+        self._listen()
         self.waiting = True
         try:
             if self.missed:
                 self._hear(signal.SIGCHLD, None)
-            return _next(answers)
+            return ask()
         except (ConnectionError, EOFError, FileNotFoundError) as error:
             if "in DataLoader worker process" in str(error):  # its own, of reading
                 raise
@@ -124,6 +120,14 @@ class Deaths:
             raise RuntimeError(f"DataLoader worker exited unexpectedly: {first_line(error)}") from None
         finally:
             self.waiting = False
+
+    def _listen(self) -> None:
+        """In the place of torch's handler, which it sets once; `_end_workers` may have unset ours since."""
+        handler = signal.getsignal(signal.SIGCHLD)
+        if handler != self._hear and threading.current_thread() is threading.main_thread():
+            self.handler = handler if callable(handler) else self.handler
+            if self.handler:
+                signal.signal(signal.SIGCHLD, self._hear)
 
     def _hear(self, number: int, frame) -> None:
         self.missed = not self.waiting

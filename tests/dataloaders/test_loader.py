@@ -215,16 +215,36 @@ def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips,
     two = loader(clips, workers=1, size=1)
     batches = two.epoch(0)
     next(batches)
+    assert_told(batches, clips)
+
+
+def test_a_process_that_dies_between_two_epochs_is_told_of_as_soon_as_the_next_one_begins(clips, alone):
+    two = loader(clips, workers=1, size=1)
+    list(two.epoch(0))
+    assert_told(two.epoch(1), clips)
+
+
+def test_a_death_is_told_of_at_once_also_after_another_loaders_were_ended(clips, alone):
+    """As in a notebook, after an error."""
+    list(loader(clips, workers=1, size=1).epoch(0))
+    _end_workers()
+    assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    two = loader(clips, workers=1, size=1)
+    batches = two.epoch(0)
+    next(batches)
+    assert_told(batches, clips)
+
+
+def assert_told(batches: Iterator, clips) -> None:
     child, = multiprocessing.active_children()
     child.kill()
     assert_over([child.pid])  # which takes no notice of it in torch's place
-    with pytest.raises(UserError, match=f"a loader process died while reading .*pid.* {child.pid}"):
+    with pytest.raises(UserError, match=f"a loader process died while reading .*pid.* {child.pid}\\) is killed by"):
         list(batches)
 
 
-def gone() -> Iterator:
+def gone():
     raise ConnectionResetError(104, "Connection reset by peer")
-    yield
 
 
 def killed(*_) -> None:
@@ -236,22 +256,21 @@ def test_an_answer_that_a_process_could_not_hand_over_before_it_died(monkeypatch
     slept, deaths = [], Deaths()
     monkeypatch.setattr(module.time, "sleep", slept.append)
     with pytest.raises(RuntimeError, match="DataLoader worker exited unexpectedly: .* Connection reset by peer"):
-        deaths.wait_for(gone())
+        deaths.wait_for(gone)
     assert slept == [GRACE] and not deaths.waiting
     deaths.handler = killed
     monkeypatch.setattr(module.time, "sleep", lambda seconds: deaths._hear(signal.SIGCHLD, None))
     with pytest.raises(RuntimeError, match="pid 7"):
-        deaths.wait_for(gone())
+        deaths.wait_for(gone)
 
 
 def test_a_reader_s_own_error_is_not_taken_for_a_death(monkeypatch):
-    def failing() -> Iterator:
+    def failing():
         raise FileNotFoundError("Caught FileNotFoundError in DataLoader worker process 0.")
-        yield
 
     monkeypatch.setattr(module.time, "sleep", killed)
     with pytest.raises(FileNotFoundError):
-        Deaths().wait_for(failing())
+        Deaths().wait_for(failing)
 
 
 @pytest.mark.parametrize("said, names", [

@@ -141,6 +141,17 @@ def test_pretraining_ends_with_its_probes(simclr_recipe, tmp_path):
 
 
 @pytest.mark.slow
+def test_features_of_a_frozen_tower_take_the_place_of_frames(train, tmp_path):
+    """They are made while each process holds the whole tower."""
+    flags = ("--cache-features", "--lr-image-encoder", "0", "--augment", "0", "--mixup-alpha", "0")
+    assert train(1, "alone", flags=flags)[0] == [0]
+    status, said = train(2, "beside", flags=(*flags, "--shard"))
+    assert status == [0, 0], said
+    assert [place for place in unlike(tmp_path / "alone", tmp_path / "beside", within=1e-5) if place != "/config/shard"
+            ] == []
+
+
+@pytest.mark.slow
 def test_a_single_process_says_that_it_holds_all_and_trains_as_ever(train, tmp_path):
     assert train(1, "alone")[0] == train(1, "flagged", flags=("--shard",))[0] == [0]
     assert unlike(tmp_path / "alone", tmp_path / "flagged") == ["/config/shard"]
