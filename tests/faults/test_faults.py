@@ -52,7 +52,12 @@ def test_sound_pretraining_raises_nothing(sound, tmp_path, flags):
     assert loud(findings(sound("simclr"), flags.split(), tmp_path / "run"), flags) == []
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+# Each is a training of seconds: a quarter of them is quick, of every kind of fault and task.
+SOME = [pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if number % 4 else [])
+        for number, fault in enumerate(FAULTS)]
+
+
+@pytest.mark.parametrize("fault", SOME)
 def test_the_fault_is_named(fault: Fault, sound, tmp_path, monkeypatch):
     found = findings_of(fault, sound, tmp_path, monkeypatch)
     assert fault.finding in {finding.name for finding in found}
