@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 scripts/setup.sh test
-exec .venv/bin/python -m pytest -n auto --maxprocesses 8 "$@"
+exec .venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal "$@"

