@@ -84,12 +84,19 @@ class Trainer:
                             self.save()
                     row = self._close_epoch(time.monotonic() - started)
                     records.add(row)
-                    self.interrupt.agree(exchanged(self.interrupt.signal))
-                    self.interrupt.check()
+                    self.check_signals()
             except Interrupted:
                 self.save()
                 log.info("stopped in epoch %d, after step %d; --resume auto goes on", self.epoch + 1, self.steps)
                 raise SystemExit(128 + self.interrupt.ending) from None
+
+    def check_signals(self) -> None:
+        """
+        Raises:
+            Interrupted: a signal has come to one of the processes; in all of them.
+        """
+        self.interrupt.agree(exchanged(self.interrupt.signal))
+        self.interrupt.check()
 
     def _train_epoch(self) -> Iterator[None]:
         """The steps left in this epoch, yielding after each."""
@@ -238,9 +245,13 @@ class Trainer:
         first(lambda: checkpoint.save_last(state, self.folder))
 
     def load_best(self) -> None:
-        """Take the weights with the best validation score."""
-        weights = first(lambda: checkpoint.load(self.folder / "best.pt")["model"])
-        self.evaluated.load_state_dict(cut(weights, self.evaluated))
+        """Take the weights with the best validation score, and what they say of themselves.
+
+        They may be of an epoch that was lost: of a run that was killed just before that epoch's checkpoint.
+        """
+        kept = first(lambda: checkpoint.load(self.folder / "best.pt"))
+        self.evaluated.load_state_dict(cut(kept["model"], self.evaluated))
+        self.best = {name: kept.get(name, value) for name, value in self.best.items()}
 
     def state_dict(self) -> dict:
         """To be asked for in all processes; what lies in shards is then whole in the first."""

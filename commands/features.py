@@ -1,9 +1,11 @@
 """--cache-features: training on features of the frozen image tower, which are made once."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import torch
@@ -14,6 +16,7 @@ from dataloaders.features import read_features, write_features
 from dataloaders.fingerprints import data_files
 from dataloaders.loader import Loader
 from trainer import Trainer
+from utils.alone import alone_in
 from utils.distributed import first
 from utils.errors import UserError
 from utils.provenance.hashes import file_hash
@@ -36,14 +39,23 @@ def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
     for split in ("train", "val"):
         loader = trainer.loaders[split]
         first(lambda: _make_missing(trainer, loader, folder, split))
+        trainer.check_signals()  # one may have ended that before its time
         cached[split] = read_features(loader, folder, split) or loader
     log.info("features of the frozen image tower: %s", folder)
     return trainer.loaders | cached
 
 
 def _make_missing(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
-    if read_features(loader, folder, split) is None:
-        _make(trainer, loader, folder, split)
+    """Of several runs that need the same, one makes them and the others wait."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder, wait=True):
+            for unfinished in folder.glob("tmp*"):  # of one that was killed
+                shutil.rmtree(unfinished)
+            if read_features(loader, folder, split) is None:
+                _make(trainer, loader, folder, split)
+    except OSError as error:
+        raise UserError(f"{folder}: features cannot be written: {error.strerror}") from None
 
 
 def _make(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
@@ -54,14 +66,13 @@ def _make(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
         with torch.autocast(trainer.device.type, dtype=dtype, enabled=dtype is not None):
             return encoder.see(frames.to(trainer.device))
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=loader.size, desc=f"features of {split}", leave=False, dynamic_ncols=True) as bar:
-            for done in write_features(loader, min(data.num_workers, os.cpu_count() or 1), data.reader_timeout, see,
-                                       folder, split):
-                bar.update(done)
-    except OSError as error:
-        raise UserError(f"{folder}: features cannot be written: {error.strerror}") from None
+    workers = min(data.num_workers, os.cpu_count() or 1)
+    with (tqdm(total=loader.size, desc=f"features of {split}", leave=False, dynamic_ncols=True) as bar,
+          contextlib.closing(write_features(loader, workers, data.reader_timeout, see, folder, split)) as made):
+        for done in made:
+            bar.update(done)
+            if trainer.interrupt.signal:
+                return
 
 
 def _name(trainer: Trainer) -> str:

@@ -1,6 +1,8 @@
 """A training from its settings to the last file of its run folder."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from commands.build import build_trainer
@@ -11,10 +13,12 @@ from commands.probe import probe, probe_table
 from dataloaders import build_loaders
 from models import load_run_model, save_run_model
 from trainer import Trainer
+from utils.alone import alone_in
 from utils.config import Config, SimclrConfig
 from utils.distributed import first, processes, rank, world_size
 from utils.errors import UserError, first_line
 from utils.findings import tell
+from utils.interrupt import Interrupted
 from utils.prediction import Predictions
 from utils.provenance import record, tell_aloud
 from utils.recipe import save_config
@@ -29,8 +33,9 @@ PLACES = {"epoch": int, "batch": int, "steps": int, "best": dict, "history": lis
 
 def run_training(config: Config, recipe: str) -> None:
     """Train, choose on validation, score test once, write the report; in one process, or in several beside it."""
-    with processes(config.train.device):
+    with processes(config.train.device), ExitStack() as stack:
         run_dir = first(lambda: open_run(config))
+        first(lambda: stack.enter_context(alone_in(run_dir)))
         with RunLog(run_dir) if rank() == 0 else silence():
             state = first(lambda: run_to_resume(config, run_dir))
             trainer = _trainer(config, run_dir)
@@ -40,11 +45,24 @@ def run_training(config: Config, recipe: str) -> None:
             if trainer.finished and first(lambda: has_results(run_dir)):
                 log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
                 return
-            first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
-            if getattr(config.data, "cache_features", False):
-                trainer.loaders = with_features(trainer, run_dir)
-            trainer.fit()
-            finish(trainer, run_dir)
+            with _stopping(trainer):
+                first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
+                trainer.check_signals()
+                if getattr(config.data, "cache_features", False):
+                    trainer.loaders = with_features(trainer, run_dir)
+                trainer.fit()
+                finish(trainer, run_dir)
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """While entered, a signal before training or after it ends all processes as one within it does."""
+    with trainer.interrupt:
+        try:
+            yield
+        except Interrupted:
+            log.info("stopped after step %d; --resume auto goes on", trainer.steps)
+            raise SystemExit(128 + trainer.interrupt.ending) from None
 
 
 def _trainer(config: Config, run_dir: Path) -> Trainer:

@@ -17,6 +17,7 @@ from dataloaders.lists import scan_unlabelled
 from dataloaders.loader import Loader
 from dataloaders.order import Order, class_weights
 from dataloaders.packed import Pack
+from dataloaders.patience import at_most
 from dataloaders.shards import Place
 from dataloaders.streamed import StreamedLoader
 from dataloaders.subset import labelled_subset
@@ -75,7 +76,8 @@ def _packed(data: ClipDataConfig) -> Splits:
     pack = Pack(data.packed).serving(data)
     if not data.stream:
         return Splits(pack.classes, pack.clips(), pack)
-    Place(data.stream).check(pack.path.read_bytes())
+    with at_most(data.reader_timeout, data.stream):
+        Place(data.stream).check(pack.path.read_bytes())
     return Splits(pack.classes, pack.clips(but="train"), pack, pack.splits["train"])
 
 

@@ -78,6 +78,7 @@ def write_features(loader: Loader, workers: int, timeout: float, see: See, folde
                 if features is None:
                     shape = (loader.size, *seen.shape[1:])
                     features = np.lib.format.open_memmap(Path(unfinished) / "npy", "w+", np.float32, shape)
+                    _take_room(Path(unfinished) / "npy")
                 features[rows] = seen
             told += [{"notes": sample.notes} if isinstance(sample, Sample) else {"bad": sample.reason}
                      for sample in samples]
@@ -89,6 +90,17 @@ def write_features(loader: Loader, workers: int, timeout: float, see: See, folde
         (Path(unfinished) / "json").write_text(json.dumps(table), encoding="utf-8")
         for kind in ("npy", "json"):  # the second says that both are whole
             os.replace(Path(unfinished) / kind, folder / f"{split}.{kind}")
+
+
+def _take_room(path: Path) -> None:
+    """On the disk, for a file with holes: where one is filled and there is none left, the process is killed.
+
+    Raises:
+        OSError: the disk has not as much.
+    """
+    if hasattr(os, "posix_fallocate"):  # Windows makes no holes
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _frames(sample: Sample) -> Tensor:

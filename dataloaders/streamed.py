@@ -19,6 +19,8 @@ from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.packed import PackedSplit
 from dataloaders.packed_clip import PackedClip, key_of
+from dataloaders.patience import at_most
+from dataloaders.readers import Pick
 from dataloaders.shards import Place, ShardReader
 from dataloaders.video import Sample, VideoDataset, collate_clips, readable
 from dataloaders.workers import Processes, nothing_read, tell
@@ -101,18 +103,29 @@ class Streamed(Dataset):
 
     def _read(self, epoch: int, lane: int, start: int, passed: set[int]) -> Iterator[tuple[int, PackedClip]]:
         """The lane's clips as they lie, by their places in it, from `start` on, but for those that are passed over."""
-        at = start
+        def pick(entry: dict) -> Pick:
+            return self.dataset.pick(_draw(entry, epoch))
+
         for shard, skipped, read in self.lanes.stretches(epoch, lane, start):
-            tell(self.reading, self.first[shard])  # to be opened
-            reader = ShardReader(self.place, self.shards[shard], self.first[shard])
+            with self._reads(self.first[shard]):  # to be opened
+                reader = ShardReader(self.place, self.shards[shard], self.first[shard])
             with contextlib.closing(reader):
-                for at in range(at - skipped, at + read):
-                    tell(self.reading, reader.next)
-                    if at in passed or reader.next < self.first[shard] + skipped:
+                for _ in range(skipped):
+                    with self._reads(reader.next):
                         reader.skip()
-                    else:
-                        yield at, reader.read(lambda entry: self.dataset.pick(_draw(entry, epoch)))
-            at += 1
+                for at in range(start, start + read):
+                    with self._reads(reader.next):
+                        clip = reader.skip() if at in passed else reader.read(pick)
+                    if clip is not None:
+                        yield at, clip
+            start += read
+
+    @contextlib.contextmanager
+    def _reads(self, number: int) -> Iterator[None]:
+        """A block in which a clip is read, and that may not hang."""
+        tell(self.reading, number)
+        with at_most(self.dataset.config.reader_timeout, self.name(number)):
+            yield
 
     def visits(self, lanes: range) -> Iterator[PackedClip]:
         """Of the first epoch, one lane behind the other."""

@@ -183,6 +183,14 @@ def test_a_disk_that_can_only_be_read(recipe, whole, disk, tmp_path):
     assert_goes_on(recipe, whole, folder, 6)
 
 
+def test_a_disk_with_no_room_for_features(recipe, disk, tmp_path):
+    """Their file has holes at first; one that is filled when no room is left would kill the process."""
+    (tmp_path / "features").symlink_to(disk("size=4k"))
+    assert_stopped([*words(recipe, tmp_path / "run", 2), "--cache-features", "--lr-image-encoder", 0, "--augment", 0],
+                   tmp_path / "said", f"{tmp_path}/features/")
+    assert not list((tmp_path / "features").rglob("npy"))
+
+
 def test_a_folder_that_may_not_be_written_to_any_more(recipe, whole, tmp_path):
     folder = tmp_path / "disk" / "run"
     kept = folder / "checkpoints"

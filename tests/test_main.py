@@ -225,7 +225,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     folder, _ = finished
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/previous.pt", "config.yaml",
+        ".lock", "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/previous.pt", "config.yaml",
         "health.json", "history.csv", "metrics.json", "model.safetensors", "predictions.csv", "provenance.json",
         "report.html", "train.log"]
     assert list((folder / "tensorboard").iterdir())

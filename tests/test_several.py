@@ -15,6 +15,7 @@ import torch
 
 import commands.training
 from dataloaders import video
+from dataloaders.loader import BadSample
 from models.recogniser import VideoRecogniser
 from tests.conftest import RECIPE
 from tests.forked import at_step
@@ -38,7 +39,7 @@ def train(recipe, tmp_path):
 
     def train(world: int, name: str, *hooks, flags: tuple = (), audit: bool = False) -> tuple[list[int], list[str]]:
         words = ["train", recipe, *FLAGS, *flags, "--output-dir", tmp_path / name, "--resume", "auto"]
-        hooks += () if audit else (unaudited,)
+        hooks = (() if audit else (unaudited,)) + hooks
         status = train_together(world, words, tmp_path / f"{name}-said", *hooks)
         return status, [(tmp_path / f"{name}-said" / str(rank)).read_text() for rank in range(world)]
 
@@ -99,6 +100,55 @@ def test_a_signal_to_any_process_ends_all_with_one_checkpoint_and_they_go_on(tra
     assert train(2, "broken", flags=("--num-workers", 1))[0] == [0, 0]
     assert train(2, "whole")[0] == [0, 0]
     assert unlike(tmp_path / "whole", tmp_path / "broken") == []
+
+
+def send_in(name: str, number: int) -> None:
+    """As that function of a training begins."""
+    function = getattr(commands.training, name)
+
+    def sent(*args):
+        send(number)
+        return function(*args)
+
+    setattr(commands.training, name, sent)
+
+
+@pytest.mark.parametrize("world, rank, name, step", [
+    (1, 0, "examine", 0), (2, 1, "finish", 10), pytest.param(2, 0, "examine", 0, marks=SLOW),
+    pytest.param(1, 0, "finish", 10, marks=SLOW)])
+def test_a_signal_before_training_or_after_it_ends_all_alike(train, tmp_path, world, rank, name, step):
+    status, said = train(world, "broken", partial(on, rank, partial(send_in, name, signal.SIGTERM)))
+    assert status == [143] * world, said
+    log = (tmp_path / "broken" / "train.log").read_text()
+    assert log.endswith(f"stopped after step {step}; --resume auto goes on\n")
+    assert train(world, "broken")[0] == [0] * world
+    assert last(tmp_path / "broken")["/steps"] == 10
+    assert len(rows(tmp_path / "broken")) == 14 and (tmp_path / "broken" / "report.html").is_file()
+
+
+def lose_from(steps: int, clip: str) -> None:
+    """From that step on this process cannot read the clip."""
+    get, step, done = video.VideoDataset.__getitem__, Trainer.step, []
+
+    def stepped(self, batches):
+        step(self, batches)
+        done.append(self.steps)
+
+    def lost(self, draw):
+        name = self.clips[draw.index].id
+        return BadSample(name, "is gone") if name == clip and done and max(done) >= steps else get(self, draw)
+
+    video.VideoDataset.__getitem__, Trainer.step = lost, stepped
+
+
+@SLOW
+@pytest.mark.parametrize("flags", [("--chunk-size", "1"), ("--shard",)])
+def test_a_clip_that_one_process_alone_cannot_read_any_more_puts_none_out_of_step(train, tmp_path, flags):
+    """A watch sends the last clip of a split, which another process has read, through the network once more."""
+    clip = "CAER/validation/Surprise/0000.png"
+    status, said = train(2, "beside", partial(on, 0, partial(lose_from, 1, clip)), flags=flags)
+    assert status == [0, 0], said
+    assert clip in {row["clip"] for row in rows(tmp_path / "beside")}
 
 
 @SLOW

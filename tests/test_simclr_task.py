@@ -120,7 +120,7 @@ def test_a_last_batch_of_one_clip(simclr_recipe, tmp_path, flags):
 def test_the_run_folder_holds_what_is_promised(simclr_run):
     files = [path.relative_to(simclr_run) for path in simclr_run.rglob("*") if path.is_file()]
     assert sorted(path.as_posix() for path in files if path.parent.name != "tensorboard") == [
-        "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/previous.pt", "config.yaml",
+        ".lock", "check.json", "checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/previous.pt", "config.yaml",
         "health.json", "history.csv", "metrics.json", "model.safetensors", "predictions.csv", "provenance.json",
         "report.html", "train.log"]
     metrics = json.loads((simclr_run / "metrics.json").read_text())

@@ -347,6 +347,18 @@ def test_the_average_follows_by_its_decay(counting):
     assert torch.equal(saved["steps"], trainer.averaged.steps)
 
 
+def test_the_best_weights_tell_of_which_epoch_they_are(counting):
+    """One that was lost, where a run was killed after it kept them and before its checkpoint."""
+    trainer = counting(Listed([0]), Listed([2]), epochs=2)
+    trainer.fit()
+    kept = checkpoint.load(trainer.folder / "best.pt")
+    assert {name: kept[name] for name in trainer.best} == trainer.best
+    lost = {"score": 0.75, "cross_entropy": 0.5, "epoch": 7}
+    checkpoint.save(kept | lost, trainer.folder / "best.pt")
+    trainer.load_best()
+    assert trainer.best == lost
+
+
 @pytest.mark.parametrize("at", ["training", "evaluation"])
 def test_a_signal_saves_what_is_done_and_the_rest_follows(counting, at, caplog):
     """The second of two epochs is cut short, before its first step or in the second batch that it evaluates."""

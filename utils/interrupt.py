@@ -11,6 +11,7 @@ class Interrupted(Exception):
 class Interrupt:
     """While entered, `signal` holds the number of a signal that came in, or None.
 
+    Where one is entered already, this or another, that one hears: a training within a training is not ended by itself.
     A second one of the same kind ends the process at once.
 
     Args:
@@ -22,18 +23,22 @@ class Interrupt:
         self.signal: int | None = None
         self.agreed: int | None = None  # between the processes
         self.patient = patient
-        self._former: dict = {}
+        self._former: list[dict] = []  # handlers, of each time that it was entered
 
     def __enter__(self) -> "Interrupt":
-        if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._former[number] = signal.signal(number, self._note)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        if threading.current_thread() is not threading.main_thread():  # Python allows handlers nowhere else
+            handlers = {}
+        self._former.append({number: handler for number, handler in handlers.items()
+                             if not isinstance(getattr(handler, "__self__", None), Interrupt)})
+        for number in self._former[-1]:
+            signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame) -> None:
         self.signal = number
         if not self.patient:
-            signal.signal(number, self._former[number])
+            signal.signal(number, next(former[number] for former in self._former if number in former))
 
     def agree(self, signals: list[int | None]) -> None:
         """End by what has come to any of the processes that train together.
@@ -56,5 +61,5 @@ class Interrupt:
             raise Interrupted
 
     def __exit__(self, *exception) -> None:
-        for number, handler in self._former.items():
+        for number, handler in self._former.pop().items():
             signal.signal(number, signal.SIG_IGN if self.patient and self.ending else handler)

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from utils import checkpoint
+from utils.alone import is_taken
 from utils.config import FREE_TO_CHANGE, Config
 from utils.errors import UserError
 from utils.whole_file import cannot_be_written, whole_file
@@ -47,7 +48,7 @@ def _choose_folder(config: Config) -> Path:
     base = Path("runs") / config.recipe
     folder = following = base
     number = 2
-    while (following / "checkpoints").exists():  # a start that failed left nothing to keep
+    while (following / "checkpoints").exists() or is_taken(following):  # a start that failed left nothing to keep
         folder, following, number = following, base.with_name(f"{base.name}-{number}"), number + 1
     return folder if resume else following  # `auto` goes on with the newest
 

@@ -1,7 +1,9 @@
 """--cache-features: features of a frozen tower in the place of frames."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from commands.build import build_trainer
 from commands.features import with_features
 from main import main
 from utils.errors import UserError
+from utils.interrupt import Interrupted
 from utils.results import read_metrics
 
 FROZEN = "--lr-image-encoder 0 --augment 0 --clip-model micro_bn "
@@ -107,11 +110,36 @@ def test_a_making_that_is_broken_off_leaves_nothing(configure, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         cached(trainer, tmp_path)
     folder, = (tmp_path / "features").iterdir()
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == [".lock"]
     trainer.model.video.see = whole
     cached(trainer, tmp_path)
     told = json.loads((folder / "train.json").read_text())["clips"]
     assert len(told) == 14 and np.load(folder / "train.npy").any(axis=(1, 2, 3)).all()
+
+
+def test_what_a_killed_process_has_left_is_taken_away(configure, tmp_path):
+    trainer = build_trainer(configure(FROZEN + "--cache-features"), tmp_path)
+    cached(trainer, tmp_path)
+    folder, = (tmp_path / "features").iterdir()
+    (folder / "tmpk1ll3d").mkdir()
+    (folder / "tmpk1ll3d" / "npy").write_bytes(b"a part")
+    cached(trainer, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "train.json", "train.npy", "val.json", "val.npy"]
+
+
+def test_a_signal_ends_the_making(configure, tmp_path):
+    trainer = build_trainer(configure(FROZEN + "--cache-features"), tmp_path)
+    whole = trainer.model.video.see
+
+    def interrupted(frames):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return whole(frames)
+
+    trainer.model.video.see = interrupted
+    with trainer.interrupt, pytest.raises(Interrupted):
+        cached(trainer, tmp_path)
+    folder, = (tmp_path / "features").iterdir()
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("flags, said", [

@@ -1,6 +1,7 @@
 """Batches of a stream: the same for any number of workers and processes, from any place, and as random access has them.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dataloaders import patience
 from dataloaders.lanes import Lanes
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
@@ -223,6 +225,29 @@ def test_a_place_that_hangs_is_ended_with_the_shards_name(copy):
     for worker in multiprocessing.active_children():
         worker.join(timeout=60)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("look", [lambda one: list(one.epoch(0)), lambda one: one.first(3)])
+def test_a_place_that_hangs_is_told_of_where_the_main_process_reads_it(copy, monkeypatch, look):
+    folder, own = copy
+    shards = [folder / shard.name for shard in own.splits["train"].shards]
+    for shard in shards:
+        os.unlink(shard)
+        os.mkfifo(shard)
+    told, one = [], loader(own)
+    one.dataset.config = replace(one.dataset.config, reader_timeout=0.3)
+
+    def let_go(text: str) -> None:
+        """In place of the process's end: what is being read ends at once."""
+        told.append(text)
+        for shard in shards:
+            with contextlib.suppress(OSError):  # nobody reads this one
+                os.close(os.open(shard, os.O_WRONLY | os.O_NONBLOCK))
+
+    monkeypatch.setattr(patience, "_give_up", let_go)
+    with pytest.raises(UserError, match="cannot be read|bytes, and the index says"):
+        look(one)
+    assert len(told) == 1 and told[0].startswith("reading took over 0.3 s (--reader-timeout): train-000")
 
 
 def test_labels_that_the_pack_has_not(pack, whole):

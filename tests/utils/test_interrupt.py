@@ -80,3 +80,14 @@ def test_a_thread_other_than_the_main_one_may_enter():
     thread.start()
     thread.join()
     assert seen == [None]
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_within_another_one_that_one_hears(former_handler, patient):
+    former = signal.getsignal(signal.SIGTERM)
+    with Interrupt(patient) as outer:
+        with Interrupt() as inner, outer:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert outer.signal == signal.SIGTERM and inner.signal is None
+        assert (signal.getsignal(signal.SIGTERM) == outer._note) == patient  # else a second one ends the process
+    assert signal.getsignal(signal.SIGTERM) is former

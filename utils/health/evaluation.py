@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 from torch import Tensor
 from torch.nn import functional as F
 
+from utils.distributed import exchanged
 from utils.findings import Finding, of_some
 from utils.health.watch import Watch
 from utils.prediction import Predictions
@@ -31,8 +32,10 @@ class InStep(Watch):
         planned = [draw for batch in loader.order.batches(0) for draw in batch]
         draws = {loader.ids[draw.index]: draw for draw in planned}
         chosen = [place for place in (0, len(predictions.ids) - 1) if predictions.ids[place] in draws]
-        samples = [loader.dataset[draws[predictions.ids[place]]] for place in chosen]
-        again = [self._alone(network, loader.collate([sample]), name) for sample in samples]
+        batches = [loader.collate([loader.dataset[draws[predictions.ids[place]]]]) for place in chosen]
+        # One that a process cannot read any more goes through no network: several processes meet there.
+        read = [all(in_each) for in_each in zip(*exchanged([len(batch) > 0 for batch in batches]))]
+        again = [self._alone(network, batch, name) if there else None for batch, there in zip(batches, read)]
         spread = (said - said.mean(dim=0)).abs().max()
         share = OFF if self.watched.precision.dtype is None else OFF_LOW
         off = [predictions.ids[place] for place, own in zip(chosen, again)
@@ -40,9 +43,7 @@ class InStep(Watch):
         if off:
             self.seen.setdefault("off", {})[split] = off
 
-    def _alone(self, network, batch, name: str) -> Tensor | None:
-        if not len(batch):  # it cannot be read any more
-            return None
+    def _alone(self, network, batch, name: str) -> Tensor:
         dtype, device = self.watched.precision.dtype, next(network.parameters()).device
         with _evaluating(network), torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             return getattr(network(batch.to(device)), name)[0].float().cpu()
