@@ -185,9 +185,9 @@ def test_a_disk_that_can_only_be_read(recipe, whole, disk, tmp_path):
 
 def test_a_disk_with_no_room_for_features(recipe, disk, tmp_path):
     """Their file has holes at first; one that is filled when no room is left would kill the process."""
-    (tmp_path / "features").symlink_to(disk("size=4k"))
-    assert_stopped([*words(recipe, tmp_path / "run", 2), "--cache-features", "--lr-image-encoder", 0, "--augment", 0],
-                   tmp_path / "said", f"{tmp_path}/features/")
+    (tmp_path / "features").symlink_to(disk("size=12k"))  # for the first and the last of its seven pages
+    assert_stopped([*words(recipe, tmp_path / "run", 2), "--cache-features", "--lr-image-encoder", 0, "--augment", 0,
+                    "--num-segments", 8], tmp_path / "said", f"{tmp_path}/features/")
     assert not list((tmp_path / "features").rglob("npy"))
 
 

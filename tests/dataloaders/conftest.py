@@ -1,12 +1,8 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.dataloaders.footage import write_video
-
-settings.register_profile("dataloaders", deadline=None)  # a slow moment of the machine is no failure
-settings.load_profile("dataloaders")
 
 
 @pytest.fixture(scope="session")
