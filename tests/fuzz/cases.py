@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from utils.errors import UserError
 
-NUMBERS = [pytest.param(300, id="some"), pytest.param(10_000, id="many", marks=pytest.mark.slow)]
+NUMBERS = [pytest.param(300, id="some"), pytest.param(10_000, id="many", marks=[pytest.mark.slow, pytest.mark.long])]
 
 ODD = ["", " ", "\t", "\n", "\r", "\r\n", "\0", "\ufeff", "\u2028", "\x85", "\x0b", "\x1b[2J", "\u3000", "\u200b",
        "\u00b2", "\u0663", "\u0661\u0662", "0", "-0", "-1", "1e999", "9" * 25, "9" * 5000, "NaN", "Infinity", "null",
