@@ -68,8 +68,8 @@ class Processes:
         said = first_line(error)
         if "timed out" in said:
             _end_workers()
-            samples = [self.name(sample) for _, sample in self.reading.tolist() if sample >= 0]
-            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {', '.join(samples) or 'nothing'}")
+            samples = ", ".join(self.name(sample) for _, sample in self.reading.tolist() if sample >= 0)
+            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {samples or 'nothing'}")
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
