@@ -89,11 +89,15 @@ def loader_of(folder: Path, shards: list, workers: int) -> StreamedLoader:
     return StreamedLoader(VideoDataset([], SETTINGS, 0), lanes, Place(str(folder)), held, False, workers, 0)
 
 
-def memory() -> list[list[float]]:
-    """MiB of this process and of each worker: RSS, and its part that is in no file."""
-    processes = ["self", *sorted(worker.pid for worker in multiprocessing.active_children())]
+def memory(others: set[int]) -> list[list[float]]:
+    """MiB of this process and of each child but the others: RSS, and its part that is in no file."""
+    processes = ["self", *sorted(children() - others)]
     said = [Path(f"/proc/{process}/status").read_text() for process in processes]
     return [[int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) / 2**10 for text in said] for name in ("VmRSS", "RssAnon")]
+
+
+def children() -> set[int]:
+    return {child.pid for child in multiprocessing.active_children()}
 
 
 def checked(batch: Batch, seen: np.ndarray) -> Batch:
@@ -112,12 +116,13 @@ def checked(batch: Batch, seen: np.ndarray) -> Batch:
 def stream(folder: Path, samples: int, workers: int) -> Told:
     with multiprocessing.get_context("fork").Pool(1) as pool:  # so that its memory is not counted
         shards = pool.apply(generate, (folder, samples))
+    others = children()  # of whoever called this; they may end meanwhile
     loader, seen, found, kept = loader_of(folder, shards, workers), np.zeros(samples, bool), [], []
     again, every = int(len(loader) * 0.777777), max(len(loader) // 200, 1)
     for number, batch in enumerate(tqdm(loader.epoch(0), total=len(loader), desc="streamed", disable=None)):
         checked(batch, seen)
         if number % every == every - 1:
-            found.append(memory())
+            found.append(memory(others))
         if again <= number < again + AGAIN:
             kept.append((batch.ids, batch.face.sum(dim=(1, 2, 3, 4)).tolist()))
     assert seen.all(), "did not come"

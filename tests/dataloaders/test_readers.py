@@ -200,10 +200,10 @@ def test_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
 def test_no_file_stays_open(avi, tmp_path):
     (tmp_path / "cut.avi").write_bytes(avi.read_bytes()[:9000])
     read_clip(avi, lambda n: [5])
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = set(os.listdir("/proc/self/fd"))
     for path in (avi, tmp_path / "cut.avi"):
         read_clip(path, lambda n: [5])
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before  # others may be closed meanwhile, by the garbage collector
 
 
 # Real camera files

@@ -1,3 +1,6 @@
+from multiprocessing import get_context
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -23,6 +26,15 @@ def test_samples_that_come_twice_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(Lanes, "stretches", lambda self, epoch, lane, start: real(self, epoch, 0, start))
     with pytest.raises(AssertionError, match="came twice"):
         stream(tmp_path, 3000, 0)
+
+
+def test_a_child_that_was_there_before_is_not_counted(tmp_path):
+    other = get_context("fork").Process(target=Event().wait, daemon=True)
+    other.start()
+    told = stream(tmp_path, 3000, 1)
+    other.kill()
+    other.join()
+    assert told.memory.shape[1:] == (2, 2)
 
 
 @pytest.mark.slow

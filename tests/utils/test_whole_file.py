@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, refuses):
     monkeypatch.setattr(module.os, refuses, refuse)
     before = set(os.listdir("/proc/self/fd"))
     write(tmp_path / "a", "1")
-    assert (tmp_path / "a").read_text() == "1" and set(os.listdir("/proc/self/fd")) == before
+    assert (tmp_path / "a").read_text() == "1" and set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_no_folder_no_permission_no_room(tmp_path, monkeypatch):
