@@ -1,6 +1,7 @@
 """Shards of a pack, read from front to back, wherever they lie. Nothing is ever unpacked onto the disk."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 
@@ -22,6 +23,8 @@ from dataloaders.readers import Pick
 from utils.errors import UserError, first_line
 
 PASSED = 2**20  # bytes read at once where a file cannot seek
+WAITS = 1, 4, 16  # seconds before another try, where a place breaks off
+FINAL = UserError, FileNotFoundError, PermissionError, ImportError, ValueError  # what another try would not change
 
 
 @contextlib.contextmanager
@@ -69,24 +72,29 @@ class ShardReader:
 
     Args:
         first: the number, in the split, of the shard's first clip.
+    Where the place breaks off, the shard is opened again, and the next clip that can be read has a note of it.
+
     Raises:
-        UserError: it cannot be read, is of another length than the index says, or holds what no pack does.
+        UserError: at a clip; the shard cannot be read, is of another length than the index says, or holds what no
+            pack does.
     """
 
     def __init__(self, place: Place, shard: Shard, first: int):
-        self.shard, self.next, self.end = shard, first, first + shard.clips
-        self.where, self.at, self._told = place.where(shard.name), 0, 0
+        self.place, self.shard, self.next, self.end = place, shard, first, first + shard.clips
+        self.where, self.file, self.at, self._told, self._breaks = place.where(shard.name), None, 0, 0, 0
         self._ahead: tuple[int, int] | None = None  # a KEY.json that was met before its turn: its number and length
-        with reaching(self.where):
-            self.file = place.open(shard.name)
+
+    def _open(self) -> None:
+        self.file, self._told = self.place.open(self.shard.name), 0
         found = getattr(self.file, "size", None)
         self.seeks = found is not None  # of what comes in one piece no length is known
-        if self.seeks and found != shard.size:
+        if self.seeks and found != self.shard.size:
             raise self._other_length(found)
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # nothing was written
             self.file.close()
+        self.file = None
 
     def skip(self) -> None:
         """Pass over a clip, of which KEY.json alone is looked at."""
@@ -101,6 +109,8 @@ class ShardReader:
         if "bad" in entry:
             return PackedClip(self.shard.name, key, entry, {}.get)
         pictures = self._pictures(names(entry, key), places(entry, 0), self._bytes(start, self.at - start))
+        entry["notes"] += ["stream broke off"] * self._breaks
+        self._breaks = 0
         # Only these are held: a clip has many more frames than training looks at.
         chosen = places_of(entry, pick(entry))
         kept = {number: bytes(pictures[number][: entry["sizes"][number]]) for number in chosen}
@@ -157,9 +167,23 @@ class ShardReader:
         return info.name
 
     def _bytes(self, start: int, size: int) -> bytes:
+        with reaching(self.where):
+            for wait in WAITS:
+                try:
+                    return self._bytes_at(start, size)
+                except FINAL:
+                    raise
+                except Exception:  # each kind of place has its own
+                    self.close()
+                    self._breaks += 1
+                    time.sleep(wait)
+            return self._bytes_at(start, size)
+
+    def _bytes_at(self, start: int, size: int) -> bytes:
+        if self.file is None:
+            self._open()
         if self.seeks:
-            with reaching(self.where):
-                self.file.seek(start)  # readers of one file in memory share it
+            self.file.seek(start)  # readers of one file in memory share it
             return self._next(size)
         while self._told < start:
             self._next(min(start - self._told, PASSED))
@@ -169,8 +193,7 @@ class ShardReader:
         """What comes over a network comes in pieces."""
         pieces, missing = [], size
         while missing:
-            with reaching(self.where):
-                pieces.append(self.file.read(missing))
+            pieces.append(self.file.read(missing))
             missing -= len(pieces[-1])
             self._told += len(pieces[-1])
             if not pieces[-1]:

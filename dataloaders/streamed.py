@@ -107,9 +107,7 @@ class Streamed(Dataset):
             return self.dataset.pick(_draw(entry, epoch))
 
         for shard, skipped, read in self.lanes.stretches(epoch, lane, start):
-            with self._reads(self.first[shard]):  # to be opened
-                reader = ShardReader(self.place, self.shards[shard], self.first[shard])
-            with contextlib.closing(reader):
+            with contextlib.closing(ShardReader(self.place, self.shards[shard], self.first[shard])) as reader:
                 for _ in range(skipped):
                     with self._reads(reader.next):
                         reader.skip()

@@ -38,14 +38,15 @@ class Tally:
         if len(self.bad) > self.max_bad * self.size:
             clip, reason = next(iter(self.bad.items()))
             raise common(f"{self.split}: {len(self.bad)} of {self.size} samples cannot be read, over "
-                            f"--max-bad-clips {self.max_bad:g}; e.g. {clip}: {reason}")
+                         f"--max-bad-clips {self.max_bad:g}; e.g. {clip}: {reason}")
 
     def shares(self) -> dict[str, float]:
         """Share of the samples seen that each note is true of."""
         return {note: count / max(self.seen, 1) for note, count in sorted(self.notes.items())}
 
     def __str__(self) -> str:
-        shares = ", ".join(f"{note} {share:.1%}" for note, share in self.shares().items())
+        shares = ", ".join(f"{note} {share:.1%}" if share >= 0.001 else f"{note} {self.notes[note]} of {self.seen}"
+                           for note, share in self.shares().items())
         return f"{self.split}: {self.seen} {self.unit}{f' ({shares})' if shares else ''}, {len(self.bad)} left out"
 
     def state_dict(self) -> dict:

@@ -1,14 +1,17 @@
 """Shards that are read from front to back, whole and damaged, near and far."""
 
+import contextlib
 import functools
 import http.server
 import os
 import shutil
 import tarfile
 import threading
+from pathlib import Path
 
 import pytest
 
+from dataloaders import shards
 from dataloaders.clips import ClipError
 from dataloaders.packed import Pack
 from dataloaders.shards import Place, ShardReader
@@ -164,7 +167,7 @@ def test_a_shard_of_another_length(copy, pack):
     whole = shard.stat().st_size
     os.truncate(shard, whole - 5000)
     with pytest.raises(UserError) as caught:
-        reader(folder, pack)
+        reader(folder, pack).skip()
     assert str(caught.value) == (f"--stream {shard}: {whole - 5000} bytes, and the index says {whole}; copy the pack "
                                  "again")
 
@@ -172,20 +175,77 @@ def test_a_shard_of_another_length(copy, pack):
 # Places
 
 
-@pytest.fixture
-def served(pack):
-    """The pack's folder over HTTP, whole files only."""
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
+class Whole(http.server.SimpleHTTPRequestHandler):
+    """Whole files only, as Python's own server gives them."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(pack.folder)))
+    def log_message(self, *_):
+        pass
+
+
+class Halves(Whole):
+    """Breaks off in the middle of every other shard that is asked for."""
+
+    count = 0
+
+    def copyfile(self, source, wire):
+        Halves.count += self.path.endswith(".tar")
+        if Halves.count % 2:
+            wire.write(source.read(os.fstat(source.fileno()).st_size // 2))
+        else:
+            super().copyfile(source, wire)
+
+
+class Ranges(Whole):
+    """Parts of files, as asked for; every other one breaks off in its middle."""
+
+    count = 0
+
+    def do_GET(self):
+        Ranges.count += 1
+        begin, end = (int(number) for number in self.headers["Range"].removeprefix("bytes=").split("-"))
+        data = Path(self.translate_path(self.path)).read_bytes()
+        part = data[begin : end + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{end}/{len(data)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part[: len(part) // (1 + Ranges.count % 2)])
+
+    def end_headers(self):
+        self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+
+@contextlib.contextmanager
+def serving(pack, handler):
+    """The pack's folder over HTTP."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(pack.folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def served(pack):
+    with serving(pack, Whole) as address:
+        yield address
+
+
+@pytest.mark.parametrize("handler", [Halves, Ranges])
+def test_servers_that_break_off(pack, due, handler, monkeypatch):
+    pytest.importorskip("aiohttp", reason="fsspec reads http with it")
+    waits = []
+    monkeypatch.setattr(shards.time, "sleep", waits.append)
+    handler.count = 0
+    with serving(pack, handler) as address:
+        one = reader(address, pack)
+        assert clips(one) == due and waits and set(waits) == {1}
+        one.close()
 
 
 def test_over_http(served, pack, due):
@@ -211,6 +271,82 @@ class Pipe:
 
     def close(self) -> None:
         pass
+
+
+class Breaking:
+    """A file of a place that fails at every third read, wherever it is."""
+
+    def __init__(self, file, read: list[int], error: Exception):
+        self.file, self.count, self.error = file, read, error
+        self.seek, self.close = file.seek, file.close
+
+    def read(self, size: int) -> bytes:
+        self.count[0] += 1
+        if self.count[0] % 3 == 0:
+            raise self.error
+        return self.file.read(size)
+
+
+class Sized(Breaking):
+    @property
+    def size(self) -> int:
+        return os.stat(self.file.fileno()).st_size
+
+
+@pytest.fixture
+def breaks(pack, monkeypatch):
+    """Makes the pack's folder a place that breaks off; gives the list of how long each wait was."""
+    def make(kind, error):
+        read, waits = [0], []
+        monkeypatch.setattr(Place, "open", lambda self, name: kind(open(pack.folder / name, "rb"), read, error))
+        monkeypatch.setattr(shards.time, "sleep", waits.append)
+        return waits
+
+    return make
+
+
+@pytest.mark.parametrize("kind", [Sized, Breaking])
+def test_what_breaks_off_is_opened_again_and_the_clips_have_notes_of_it(pack, due, breaks, kind):
+    whole = list(clips(reader(pack.folder, pack)).items())
+    waits, notes = breaks(kind, ConnectionResetError(104, "reset")), 0
+    one, found = reader("far", pack), {}
+    while one.next < one.end:
+        clip = one.read(everything)
+        notes += clip.entry.get("notes", []).count("stream broke off")
+        try:
+            face, context, _ = clip.streams(everything(clip.entry), SIDE, True)
+            found[clip.id] = [picture.tolist() for pair in zip(face, context) for picture in pair]
+        except ClipError as error:
+            found[clip.id] = str(error)
+    assert list(found.items()) == whole and found == due
+    assert len(waits) > 8 and notes + one._breaks == len(waits)
+
+
+def test_what_breaks_off_again_and_again_ends_it(pack, breaks, monkeypatch):
+    waits = breaks(Sized, TimeoutError("too slow"))
+    monkeypatch.setattr(Sized, "read", lambda self, size: exec("raise self.error"))
+    with pytest.raises(UserError, match="^--stream far/train-00000.tar: cannot be read: too slow$"):
+        reader("far", pack).skip()
+    assert waits == [1, 4, 16]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("gone"), PermissionError("not yours"), ValueError("no such")])
+def test_what_would_fail_again_is_not_tried_again(pack, breaks, error):
+    waits = breaks(Sized, error)
+    with pytest.raises(UserError, match=f"cannot be read: {error}$"):
+        clips(reader("far", pack))
+    assert waits == []
+
+
+def test_a_shard_that_was_changed_meanwhile_ends_it(copy, pack, breaks, monkeypatch):
+    folder, shard, _ = copy
+    breaks(Sized, ConnectionResetError(104, "reset"))
+    one = reader("far", pack)
+    one.skip()
+    size = shard.stat().st_size
+    monkeypatch.setattr(Sized, "size", size - 1)
+    with pytest.raises(UserError, match=f"{size - 1} bytes, and the index says {size}"):
+        clips(one)
 
 
 @pytest.mark.parametrize("first", [0, 7])

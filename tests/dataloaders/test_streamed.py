@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dataloaders import patience
+from dataloaders import patience, shards
 from dataloaders.lanes import Lanes
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
@@ -212,6 +212,44 @@ def test_a_shard_that_cannot_be_read_ends_it_with_one_line(copy, workers, spoil,
         list(loader(own, workers).epoch(0))
     assert said in str(caught.value) and str(caught.value).startswith(f"--stream {shard}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_place_that_breaks_off_is_tried_again_and_told_of(pack, whole, monkeypatch, workers):
+    monkeypatch.setattr(shards, "WAITS", [0])
+    real = Place.open
+
+    def breaking(place, name):
+        file = real(place, name)
+        if name.endswith("2.tar") and name not in broken:
+            broken.append(name)
+            monkeypatch.setattr(file, "f", FailsOnce(file.f))
+        return file
+
+    broken = []
+    monkeypatch.setattr(Place, "open", breaking)
+    batches = list(loader(pack, workers).epoch(0))
+    notes = sum((batch.notes for batch in batches), Counter())
+    assert notes - sum((batch.notes for batch in whole[0]), Counter()) == {"stream broke off": 2}
+    for batch in batches:
+        del batch.notes["stream broke off"]
+    assert_same(batches, whole[0])
+
+
+class FailsOnce:
+    """An open file whose third read fails, and is the last."""
+
+    def __init__(self, file):
+        self.file, self.left = file, 3
+
+    def read(self, size: int) -> bytes:
+        self.left -= 1
+        if not self.left:
+            raise ConnectionResetError(104, "reset")
+        return self.file.read(size)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
 
 def test_a_place_that_hangs_is_ended_with_the_shards_name(copy):

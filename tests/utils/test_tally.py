@@ -20,6 +20,12 @@ def test_shares_are_of_the_clips_seen():
     assert str(tally) == "train: 8 clips (box 50.0%, crop 50.0%), 0 left out"
 
 
+def test_what_is_rare_is_not_said_to_be_no_part_at_all():
+    tally = Tally("train", 4000, 0)
+    tally.add(batch(3001, crop=3, box=4))
+    assert str(tally) == "train: 3001 clips (box 0.1%, crop 3 of 3001), 0 left out"
+
+
 def test_draws_are_not_called_clips():
     tally = Tally("train", 10, 0, "draws")
     tally.add(batch(2, box=1))
