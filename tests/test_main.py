@@ -470,7 +470,8 @@ def training(words: list[str]):
             process.kill()
 
 
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the main process", "to the workers too"])
+@pytest.mark.parametrize("send", [pytest.param(os.kill, id="to the main process", marks=pytest.mark.slow),
+                                  pytest.param(os.killpg, id="to the workers too")])
 def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
     """A real process is ended in its second epoch or later; that epoch is then finished."""
     words = ["train", str(recipe), "--clip-model", "tiny", "--milestones", "99", "--num-workers", "1"]

@@ -61,7 +61,8 @@ def draw_gratings(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("flags, reached", [
-    ("--temperature 0.1 --epochs 100", 0.7), (f"{MOCO} --moco-k 24 --epochs 140", 0.45)])
+    ("--temperature 0.1 --epochs 100", 0.7),
+    pytest.param(f"{MOCO} --moco-k 24 --epochs 140", 0.45, marks=pytest.mark.slow)])
 def test_training_finds_the_views_of_a_clip(simclr_recipe, tmp_path, flags, reached):
     flags += (f" --unlabelled {draw_gratings(tmp_path / 'stripes')} --num-segments 1 --batch-size 12"
               " --dropout 0 --crop-scale 0.5 --flip 0 --grey 0 --blur 0")

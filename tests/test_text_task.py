@@ -39,9 +39,9 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, stops, workers):
 
 
 @pytest.mark.parametrize("flags, reached", [
-    ("--loss-type focal", 0.9), ("--loss-type ghm", 0.9), ("--loss-type unified", 0.9), ("--loss-type ce", 0.9),
-    ("--unmentioned class", 0.9), ("--unmentioned neutral", 0.7),  # where a neutral mention cannot be found
-])
+    ("--loss-type focal", 0.9), *(pytest.param(*rest, marks=pytest.mark.slow) for rest in (
+        ("--loss-type ghm", 0.9), ("--loss-type unified", 0.9), ("--loss-type ce", 0.9),
+        ("--unmentioned class", 0.9), ("--unmentioned neutral", 0.7)))])  # where a neutral mention cannot be found
 def test_every_loss_learns_the_training_reviews(tmp_path, flags, reached):
     trainer = train(tmp_path, f"{flags} --batch-size 8 --epochs 60 --warmup-epochs 5 --lr 1e-2 --lr-encoder 3e-3 "
                               "--pooling mean")

@@ -23,6 +23,11 @@ def loud(found: list[Finding], flags: str) -> list[str]:
             if finding.level != "note" and not (frozen and "random, and stays so" in finding.text)]
 
 
+def quick_and_slow(number: int, all_of_them: tuple) -> list:
+    """Each is a training of seconds, and there are many: all but the first are slow tests."""
+    return [*all_of_them[:number], *(pytest.param(one, marks=pytest.mark.slow) for one in all_of_them[number:])]
+
+
 SOUND_CLIPS = (
     "", "--num-segments 1",
     "--epochs 2 --use-weighted-sampler --moco-keys video --text-type prompt_ensemble",
@@ -32,28 +37,35 @@ SOUND_CLIPS = (
 )
 
 
-@pytest.mark.parametrize("flags", SOUND_CLIPS)
+@pytest.mark.parametrize("flags", quick_and_slow(2, SOUND_CLIPS))
 def test_sound_clips_raise_nothing(sound, tmp_path, flags):
     assert loud(findings(sound("video"), flags.split(), tmp_path / "run"), flags) == []
 
 
-@pytest.mark.parametrize("flags", ["", "--epochs 2 --loss-type ghm --token-dropout 0.1 --pooling cls",
-                                   "--loss-type unified --contrastive-weight 0 --oversample 0.5 --layer-decay 0.9",
-                                   "--loss-type ghm --unmentioned class --freeze-embeddings --token-dropout 0.1",
-                                   "--lr-encoder 0 --pooling mean --accumulate 2 --ema 0.9 --unmentioned neutral"])
+SOUND_REVIEWS = (
+    "", "--epochs 2 --loss-type ghm --token-dropout 0.1 --pooling cls",
+    "--loss-type unified --contrastive-weight 0 --oversample 0.5 --layer-decay 0.9",
+    "--loss-type ghm --unmentioned class --freeze-embeddings --token-dropout 0.1",
+    "--lr-encoder 0 --pooling mean --accumulate 2 --ema 0.9 --unmentioned neutral",
+)
+
+
+@pytest.mark.parametrize("flags", quick_and_slow(1, SOUND_REVIEWS))
 def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
     assert loud(findings(sound("text"), flags.split(), tmp_path / "run"), flags) == []
 
 
-@pytest.mark.parametrize("flags", ["", "--epochs 2 --ssl moco --moco-m 0.9",
-                                   "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
-                                   "--load-size 48 --head-layers 2 --chunk-size 4"])
+SOUND_VIEWS = ("", "--epochs 2 --ssl moco --moco-m 0.9", "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
+               "--load-size 48 --head-layers 2 --chunk-size 4")
+
+
+@pytest.mark.parametrize("flags", quick_and_slow(1, SOUND_VIEWS))
 def test_sound_pretraining_raises_nothing(sound, tmp_path, flags):
     assert loud(findings(sound("simclr"), flags.split(), tmp_path / "run"), flags) == []
 
 
-# Each is a training of seconds: a quarter of them is quick, of every kind of fault and task.
-SOME = [pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if number % 4 else [])
+# A tenth of them is quick, of every kind of fault and task.
+SOME = [pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if number % 10 else [])
         for number, fault in enumerate(FAULTS)]
 
 

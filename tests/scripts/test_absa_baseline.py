@@ -45,6 +45,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert re.search(r"^test: .*\(6 reviews\)", out, re.MULTILINE) and "test, always majority:" in out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not VISFD.is_dir(), reason="no ../shared/data/uit-visfd")
 def test_visfd_on_dev(monkeypatch, capsys):
     """The figures that another implementation gave: 83.6/77.2, 74.0/49.1, 84.8/75.6."""

@@ -14,6 +14,7 @@ def held(**more) -> Held:
                        threads=12, children=4) | more)
 
 
+@pytest.mark.slow
 def test_a_real_training_and_one_whose_data_set_leaves_a_file_open_in_every_epoch(configure, tmp_path, monkeypatch):
     config = configure(f"--epochs {EPOCHS} --num-workers 1 --force")
     seen = soak.soak(config, tmp_path / "sound", 3600)

@@ -31,7 +31,7 @@ def test_samples_that_come_twice_are_told(tmp_path, monkeypatch):
 def test_a_child_that_was_there_before_is_not_counted(tmp_path):
     other = get_context("fork").Process(target=Event().wait, daemon=True)
     other.start()
-    told = stream(tmp_path, 3000, 1)
+    told = stream(tmp_path, 1000, 1)
     other.kill()
     other.join()
     assert told.memory.shape[1:] == (2, 2)
