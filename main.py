@@ -40,8 +40,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # which any file may meet a
 def main(words: list[str]) -> int:
     words = ["bench", "all"] if words == ["bench"] else words  # the one command that may go without a name
     named = len(words) > 1 and words[0] in COMMANDS and not words[1].startswith("-")
-    lists_flags = named and words[0] != "eval"
-    asks = not lists_flags and {"-h", "--help"} & set(words)
+    asks = not named and {"-h", "--help"} & set(words)
     if asks or not named:
         print(__doc__.strip(), file=sys.stdout if asks else sys.stderr)
         return 0 if asks else 2

@@ -54,7 +54,7 @@ class Trainer:
         self.averaged = frozen_copy(self.model) if self.settings.ema else None
         self.network = self.model
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.scaled)
-        self.skips = Skips(self.optimizer, self.scaler)
+        self.skips = Skips(self.optimizer, self.scaler, self.model, self.objective)
         self.epoch = self.batch = self.steps = 0  # batches done in this epoch, steps done in all
         self.meter, self.tally = Meter(), self._tally("train")
         self.health = Health(Watched(config, task.labels, self.model, self.averaged, self.objective, self.optimizer,
@@ -122,9 +122,10 @@ class Trainer:
         """One optimiser step over one batch, or over several that are accumulated."""
         stream = self._seed()
         epoch = self.epoch + self.batch / len(self.loaders["train"])
-        samples = sum(map(len, batches))
+        samples, metered = sum(map(len, batches)), []
         self._set_learning_rates(epoch)
         self.health.before(self.batch // self.settings.accumulate, self.steps)
+        self.skips.begin()
         for loaded in batches:
             batch = self.task.prepare(loaded.to(self.device), stream)
             with averaged_after(self.network, loaded is batches[-1]):
@@ -133,12 +134,14 @@ class Trainer:
                 report = self.objective(output, batch, epoch)
                 self.health.forward(loaded, batch, output, report, epoch)
                 self.scaler.scale(report.total * (len(batch) / samples)).backward()
-            self.meter.add({**report.metered(), "accuracy": self.task.accuracy(output, batch)}, len(batch))
+            metered.append({**report.metered(), "accuracy": self.task.accuracy(output, batch)})
         self.scaler.unscale_(self.optimizer)
         norm = unsharded(nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf")))
         self.health.gradients(norm)
         finite = self.skips.step(norm, [name for batch in batches for name in batch.ids])
-        self.meter.add({"grad_norm": norm.where(finite, 0)}, finite)
+        for batch, values in zip(batches, metered):
+            self.meter.add(values, finite * len(batch))
+        self.meter.add({"grad_norm": norm}, finite)
         self.meter.add({"skipped": ~finite})
         self.scaler.update()
         self.optimizer.zero_grad()

@@ -8,11 +8,18 @@ from utils.errors import UserError
 from utils.recipe import config_of_run, load_config
 
 PROBES = ("linear", "knn")  # utils/probe.py has them
+FLAGS = """\
+flags of eval itself, beside those below that are of data:
+  --split train|val|test   what is scored (default: test)
+  --probe linear|knn       score the frozen features, with 1 %, 10 % and 100 % of the labels (clips)
+"""
 
 
 def evaluate(run: str, flags: list[str]) -> None:
     """Score a run's best weights on a split. Scores of the run's own data go into its metrics.json too."""
     run_dir = Path(run)
+    if {"-h", "--help"} & set(flags):
+        print(FLAGS)
     split, kind, flags = take_own_flags(flags)
     trained = config_of_run(run_dir)
     config = load_config(str(run_dir / "config.yaml"), flags)

@@ -161,6 +161,4 @@ def joined(said: list[list[list[str]]], both: bool) -> Counter:
     notes = {note for note in faces if not note.startswith("face: ")} | {f"face: {lowest(steps)}"}
     if both:
         notes |= {note for _, context in said for note in context}
-        if "context: body box" in notes:
-            notes.discard("context: whole frame")
     return Counter(notes)

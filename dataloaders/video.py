@@ -110,16 +110,18 @@ class VideoDataset(Dataset):
         return (cut(pixels, region, self.side) for pixels, region in zip(frames.pixels, regions)), notes
 
     def context_pictures(self, clip: Clip, frames: Frames) -> tuple[Pictures, Counter]:
-        """T times (S, S, 3)"""
-        views, source, notes = [], "context: whole frame", Counter()
+        """T times (S, S, 3), and what its frames show: all the same, or some the whole frame for want of a box."""
+        views, notes = [], Counter()
         for pixels, number in zip(frames.pixels, frames.numbers):
             box = self.bodies.get(clip.id, number) if self.bodies and self.config.crop_body else None
             if box is not None and visible(box, *pixels.shape[:2]):
-                pixels, source = crop_to(pixels, box), "context: body box"
+                pixels, notes["context: body box"] = crop_to(pixels, box), 1
                 if self.bodies.borrowed(clip.id, number):
                     notes["body box of another frame"] = 1
+            else:
+                notes["context: whole frame"] = 1
             views.append(pixels)
-        return (letterbox(pixels, self.side) for pixels in views), notes + Counter({source: 1})
+        return (letterbox(pixels, self.side) for pixels in views), notes
 
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
         """Which of a clip's frames are read."""

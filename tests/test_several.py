@@ -186,14 +186,19 @@ def spoil(steps: list[int]) -> None:
 
 
 @SLOW
-def test_a_step_that_is_not_finite_in_one_process_is_left_out_in_all(train, tmp_path):
-    """As it is in one process that has all clips."""
-    assert train(1, "alone", partial(spoil, [2]))[0] == [0]
-    status, said = train(2, "beside", partial(on, 1, partial(spoil, [2])))
+@pytest.mark.parametrize("flags", [(), ("--dc-rows", 8, "--moco-keys", "video")])
+def test_a_step_that_is_not_finite_in_one_process_is_left_out_in_all(train, tmp_path, flags):
+    """As it is in one process that has all clips; nor is it in what the losses remember."""
+    assert train(1, "alone", partial(spoil, [2]), flags=flags)[0] == [0]
+    status, said = train(2, "beside", partial(on, 1, partial(spoil, [2])), flags=flags)
     assert status == [0, 0], said
-    assert last(tmp_path / "beside")["/history/0/skipped"] == pytest.approx(1 / 5)
+    state = last(tmp_path / "beside")
+    assert state["/history/0/skipped"] == pytest.approx(1 / 5) and "nan" not in said[0]
+    spoilt = [place for place, value in state.items() if place.startswith(("/model", "/objective", "/history"))
+              and not isinstance(value, str | None) and torch.as_tensor(value).isnan().any()]
+    assert spoilt == []
     places = [place for place in unlike(tmp_path / "alone", tmp_path / "beside", within=1e-5)
-              if place.startswith(("/model", "/averaged", "/optimizer"))]
+              if place.startswith(("/model", "/averaged", "/optimizer", "/objective"))]
     assert places == []
 
 
@@ -251,6 +256,13 @@ def test_when_one_is_killed_the_others_end_and_all_go_on(recipe, train, tmp_path
     assert train(2, "broken")[0] == [0, 0]
     assert train(2, "whole")[0] == [0, 0]
     assert unlike(tmp_path / "whole", tmp_path / "broken") == []
+
+
+def test_a_wrong_flag_is_told_by_one_process_of_a_machine(recipe, tmp_path):
+    words = ["train", recipe, "--batch-sise", "3", "--output-dir", tmp_path / "run"]
+    assert train_together(2, words, tmp_path / "said") == [2, 2]
+    first, second = ((tmp_path / "said" / rank).read_text() for rank in "01")
+    assert first.startswith("error: ") and "--batch-size" in first and second == ""
 
 
 def test_other_commands_are_done_by_one_process(tmp_path):

@@ -12,8 +12,11 @@ class Meter:
         self.weights: dict[str, Tensor | float] = {}
 
     def add(self, values: dict[str, Tensor | float], weight: Tensor | float = 1.0) -> None:
-        """A weight that is a tensor may be 0: what has no other weight in the epoch has no mean."""
+        """A weight that is a tensor may be 0: then a value need not be a number. What has no other weight in the epoch
+        has no mean."""
         for name, value in values.items():
+            if isinstance(value, Tensor) and isinstance(weight, Tensor):
+                value = value.where(weight > 0, 0)
             value = torch.as_tensor(value).detach().float() * weight  # MPS has no float64
             self.sums[name] = self.sums[name] + value if name in self.sums else value
             self.weights[name] = self.weights.get(name, 0.0) + weight

@@ -134,6 +134,15 @@ def test_body_box_crops_the_context_where_asked_for(dataset):
     assert torch.equal(out.context, whole.context) and out.notes["context: whole frame"] == 1
 
 
+def test_frames_without_a_body_box_are_told_beside_those_with_one(dataset):
+    bodies = {"a/1": {"5.jpg": [0, 0, 40, 40], "15.jpg": [0, 0, 40, 40], "25.jpg": [900, 0, 40, 40],
+                      "35.jpg": [0, 0, 40, 40]}}
+    notes = dataset(bodies=bodies, crop_body=True)[Draw(0, 0, 0)].notes
+    assert notes["context: body box"] == notes["context: whole frame"] == 1
+    all_four = {"a/1": bodies["a/1"] | {"25.jpg": [0, 0, 40, 40]}}
+    assert "context: whole frame" not in dataset(bodies=all_four, crop_body=True)[Draw(0, 0, 0)].notes
+
+
 @pytest.mark.parametrize(
     "content, reason", [(None, "no such file"), (b"", "the file is empty"), (b"text" * 99, "not a video")]
 )

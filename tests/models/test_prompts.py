@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from models.clip import load_clip
@@ -191,7 +192,7 @@ def test_they_are_made_anew_when_anything_was_written_to(micro, change):
 def test_they_are_made_anew_after_a_step_and_in_another_precision(tower):
     learner = PromptLearner(tower, TEXTS, 2, "end", True)
     optimizer = torch.optim.AdamW(learner.parameters(), lr=0.1, fused=True)
-    skips = Skips(optimizer, torch.amp.GradScaler("cpu", enabled=False))
+    skips = Skips(optimizer, torch.amp.GradScaler("cpu", enabled=False), nn.Module(), nn.Module())
     with torch.no_grad():
         before = learner(tower)
         with torch.autocast("cpu", torch.bfloat16):

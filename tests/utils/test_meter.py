@@ -37,7 +37,7 @@ def test_state_goes_on_in_another_meter():
 
 def test_a_weight_may_be_a_tensor_and_nothing_has_no_mean():
     meter = Meter()
-    for norm, finite in ((2.0, True), (0.0, False), (4.0, True)):
+    for norm, finite in ((2.0, True), (float("nan"), False), (4.0, True)):
         meter.add({"norm": torch.tensor(norm)}, torch.tensor(finite))
     meter.add({"never": torch.tensor(0.0)}, torch.tensor(False))
     assert meter.means() == {"norm": pytest.approx(3)}

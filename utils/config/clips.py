@@ -41,14 +41,15 @@ class ClipDataConfig(DataConfig):
     packed: Path | None = None
     """Folder that scripts/pack.py wrote, from which clips are read instead of from their own files."""
     stream: str | None = None
-    """Where the pack's training shards are read one after another, at random no more: a folder, https://, s3://..."""
+    """Where the pack's training shards are read in order, not at random: a folder, https://, s3://..."""
     stream_lanes: int = 0
     """Stream: places that are read at once, as many clips of each in a batch; 0 is --batch-size's largest divisor
     up to 32."""
     shuffle_buffer: int = 1024
     """Stream: clips of all lanes that are held undecoded, to be shuffled."""
     label_fraction: float = 1.0
-    """Share of the training labels that may be used, as many of each class, at least one; drawn by the seed."""
+    """Share of the training labels that a recogniser or a probe may use, as many of each class, at least one; drawn by
+    the seed."""
 
     def __post_init__(self):
         super().__post_init__()

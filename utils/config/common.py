@@ -84,7 +84,7 @@ class TrainConfig:
     force: bool = False
     """Go on in spite of errors that the audit before training, or the watch over it, has found."""
     score_test: bool = True
-    """After training, score the test split, once; without, it stays unread."""
+    """After training, score the test split, once."""
     seed: int = 0
     """Of every random draw."""
     device: str = "auto"

@@ -24,6 +24,7 @@ class Queue(Watch):
     def __init__(self, watched: Watched):
         super().__init__(watched)
         self.queue = next(iter(losses(watched, MoCoLoss)), None)
+        self.due = 0  # keys of this step, which are taken back where it is left out
         self.of_texts = getattr(self.config.loss, "moco_keys", "") == "text"
 
     def before(self, number: int, steps: int, looking: bool) -> None:
@@ -34,9 +35,14 @@ class Queue(Watch):
         if (queue := self.queue) is not None:
             same = (step.batch.targets[:, None] == queue.queue_labels).float().mean()  # -1 where nothing has been put
             same = same * queue.queue_size / queue.count.clamp(min=1)
-            add(self.seen, steps=1, same=same, put=min(len(step.batch), queue.queue_size))
+            add(self.seen, steps=1, same=same)
+            self.due += min(len(step.batch), queue.queue_size)
             if self.of_texts:
                 self.seen["key"] = step.output.key.detach().float()  # (C, D)
+
+    def gradients(self, norm: Tensor) -> None:
+        add(self.seen, put=self.due * norm.isfinite())
+        self.due = 0
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         start, put, steps = self.seen.pop("start", None), int(taken(self.seen, "put")), taken(self.seen, "steps")
@@ -49,7 +55,7 @@ class Queue(Watch):
             yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, "
                           f"and {put} samples have come since", "each step must put in the keys of its samples, once")
         keys, labels = queue.queue[:held], queue.queue_labels[:held]
-        if bool(((keys.norm(dim=-1) - 1).abs() > 1e-3).any()):
+        if not bool(((keys.norm(dim=-1) - 1).abs() <= 1e-3).all()):  # nor are they that are no numbers
             yield Finding("error", "queue-damaged", "MoCo's queue holds keys that are not of unit length",
                           "see what writes to it")
         yield from self._stale(keys, labels, row)
@@ -84,11 +90,15 @@ class Bins(Watch):
                 add(self.seen, **{name: share})
         add(self.seen, steps=1)
 
+    def gradients(self, norm: Tensor) -> None:
+        add(self.seen, taken=norm.isfinite())
+
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         steps, before = taken(self.seen, "steps"), self.seen.pop("updates", None)
+        not_left_out = taken(self.seen, "taken")
         shares = {name: taken(self.seen, name) / steps for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
         for loss in self.losses:
-            if steps >= LEAST and int(loss.updates.sum()) == int(before):
+            if not_left_out >= LEAST and int(loss.updates.sum()) == int(before):
                 yield Finding("error", "bins-stand-still", "GHM-C's bins were not updated in this epoch",
                               "the loss must be in training mode while it trains")
         if shares and max(shares.values()) > ONE_BIN:

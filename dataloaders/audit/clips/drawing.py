@@ -64,10 +64,10 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
              "the weighted sampler": (split.order.weights is not None,
                                       split.training and getattr(data, "use_weighted_sampler", False))}
     if not split.labelled:  # no label may be learned from
-        given["the clips' numbers"] = (list(dataset.targets), list(range(len(dataset))))
+        given["the targets, which are the clips' numbers"] = (list(dataset.targets), list(range(len(dataset))))
     wrong = [name for name, (has, due) in given.items() if has != due]
     if wrong:
-        yield Finding("error", "settings-not-used", f"{split.name}: the loader does not have the recipe's {wrong[0]}",
+        yield Finding("error", "settings-not-used", f"{split.name}: not as it should be in the loader: {wrong[0]}",
                       REMEDY, **of_some(wrong))
     boxes = {"--bounding-box-face": dataset.faces, "--bounding-box-body": dataset.bodies}
     for flag, has in boxes.items() if not dataset.pack else ():

@@ -35,9 +35,9 @@ def _settings(view: View, split: Split) -> Iterator[Finding]:
              "--stream": (split.loader.clips.place.address, data.stream),
              "the side of frames": (dataset.side, max(data.image_size, getattr(data, "load_size", 0))),
              "the reader's time-out": (split.loader.timeout, data.reader_timeout),
-             "the clips' numbers": (split.loader.clips.numbered, not split.labelled)}
+             "the targets, labels or the clips' numbers": (split.loader.clips.numbered, not split.labelled)}
     if wrong := [name for name, (has, due) in given.items() if has != due]:
-        yield Finding("error", "settings-not-used", f"{split.name}: the stream does not have the recipe's {wrong[0]}",
+        yield Finding("error", "settings-not-used", f"{split.name}: not as it should be in the stream: {wrong[0]}",
                       REMEDY, **of_some(wrong))
 
 

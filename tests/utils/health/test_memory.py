@@ -20,6 +20,7 @@ def put(queue: Queue, loss: MoCoLoss, labels: list[int], number: int = 1, times:
     for _ in range(times):
         loss.enqueue(F.normalize(torch.randn(len(labels), 4), dim=-1), torch.tensor(labels))
     queue.forward(step(clips(labels), Output(**output), {"moco": 1.0}))
+    queue.gradients(torch.ones(()))
 
 
 @pytest.mark.parametrize("size, batches", [(8, [2, 2]), (4, [3, 3, 3]), (4, [6]), (4, [6, 1, 9]), (1, [2, 1])])
@@ -58,6 +59,22 @@ def test_keys_are_of_unit_length():
     assert names(close(queue)) == ["queue-damaged"]
 
 
+def test_keys_that_are_no_numbers():
+    queue, loss = watch()
+    put(queue, loss, [0, 1])
+    loss.queue[1] *= float("nan")
+    assert names(close(queue)) == ["queue-damaged"]
+
+
+def test_the_keys_of_a_step_that_is_left_out_are_not_waited_for():
+    queue, loss = watch()
+    put(queue, loss, [0, 1])
+    queue.before(1, 1, False)
+    queue.forward(step(clips([1, 1])))
+    queue.gradients(torch.tensor(torch.nan))
+    assert close(queue) == []
+
+
 @pytest.mark.parametrize("cosine, found", [(0.52, []), (0.48, ["queue-stale"])])
 def test_keys_of_texts_grow_stale(cosine, found):
     queue, loss = watch(keys="text")
@@ -66,6 +83,7 @@ def test_keys_of_texts_grow_stale(cosine, found):
     queue.before(0, 0, True)
     loss.enqueue(old, torch.tensor([0, 1]))
     queue.forward(step(output=Output(key=now), parts={"moco": 1.0}))
+    queue.gradients(torch.ones(()))
     assert names(close(queue, row=row)) == found
     assert row["health_queue_drift"] == pytest.approx(1 - cosine, abs=1e-5)
 
@@ -79,13 +97,14 @@ def test_without_a_queue_or_a_step_nothing_is_said():
 
 # ---------------------------------------------------------------- bins
 
-def bins(steps: int, training: bool = True, **shares: float) -> list:
+def bins(steps: int, training: bool = True, norm: float = 1.0, **shares: float) -> list:
     loss = GHMCLoss(4).train(training)
     watch = Bins(parts(TextConfig(), objective=nn.ModuleList([loss])))
     for number in range(steps):
         watch.before(number, number, False)
         loss(torch.randn(5, 3), torch.arange(5) % 3)
         watch.forward(step(stats={f"ghm_g_bin_{name}": torch.tensor(share) for name, share in shares.items()}))
+        watch.gradients(torch.tensor(norm))
         watch = reborn(watch)
     return close(watch)
 
@@ -93,6 +112,10 @@ def bins(steps: int, training: bool = True, **shares: float) -> list:
 @pytest.mark.parametrize("steps, training, found", [(3, True, []), (3, False, ["bins-stand-still"]), (2, False, [])])
 def test_bins_are_updated(steps, training, found):
     assert names(bins(steps, training)) == found
+
+
+def test_bins_of_steps_that_are_left_out_may_stand_still():
+    assert bins(9, False, torch.inf) == []
 
 
 def test_one_bin_is_a_note():

@@ -116,3 +116,12 @@ def test_a_batch_without_a_known_cell_is_survived():
     watch = Phantom(parts(TextConfig()))
     watch.forward(step(Batch(torch.tensor([[-1, -2]]), ["a"]), Output(logits=torch.zeros(1, 2, 3)), {"cls": 0.0}))
     assert close(watch) == []
+
+
+def test_a_step_that_is_no_number_counts_nothing():
+    watch, row = Phantom(parts()), {}
+    logits = torch.zeros(2, 3)
+    watch.forward(step(clips([0, 1]), Output(logits=logits), {"cls": 1.0}))
+    watch.forward(step(clips([2, 2]), Output(logits=logits * torch.nan), {"cls": torch.nan}))
+    assert watch.seen["counts"].tolist() == [1, 1, 0]
+    assert close(watch, row=row) == [] and row["health_hard_cross_entropy"] == pytest.approx(math.log(3))
