@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from utils.errors import UserError, first_line
 
 GRACE = 5  # seconds
+TIMED_OUT = "DataLoader timed out after"  # as torch says it
 
 
 class Processes:
@@ -28,8 +29,8 @@ class Processes:
 
     Args:
         plan: lists of items, looked through anew in each pass.
-        timeout: seconds to wait for an answer; then what is still being read is named and the run stops. Of worker
-            processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
+        timeout: seconds that a sample may take to be read; in the second that passes so the run stops, and it is
+            named. Of worker processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
         reading: see `nothing_read`.
         name: of a sample by its number.
     """
@@ -54,40 +55,51 @@ class Processes:
             UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
         """
         answers = self._awaited(lambda: iter(self.loader))  # workers that live on from the pass before answer it
-        while (answer := self._awaited(lambda: next(answers, None))) is not None:
+        while (answer := self._awaited(lambda: next(answers, None), again=True)) is not None:
             yield answer
 
-    def _awaited(self, ask: Callable[[], Any]) -> Any:
-        try:
-            return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
-        except RuntimeError as error:
-            raise self._named(error) from None
+    def _awaited(self, ask: Callable[[], Any], again: bool = False) -> Any:
+        """torch's time-out is of a whole answer, of many samples: it may be asked for again."""
+        while True:
+            try:
+                return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
+            except RuntimeError as error:
+                if not (again and TIMED_OUT in first_line(error)) or self._overdue().any():
+                    raise self._named(error) from None
+
+    def _overdue(self) -> Tensor:
+        """Which workers have been reading one sample for too long, (workers,); all, where none has done anything."""
+        late = time.monotonic_ns() - self.reading[:, 2] > self.timeout * 1e9
+        return late if late.all() else late & (self.reading[:, 1] >= 0)
 
     def _named(self, error: RuntimeError) -> Exception:
         """An error that a worker has caused, with the samples that it was reading; any other as it is."""
         said = first_line(error)
-        if "timed out" in said:
+        if TIMED_OUT in said:
             _end_workers()
-            samples = ", ".join(self.name(sample) for _, sample in self.reading.tolist() if sample >= 0)
+            which = self._overdue() if self._overdue().any() else slice(None)
+            samples = ", ".join(self.name(sample) for _, sample, _ in self.reading[which].tolist() if sample >= 0)
             return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {samples or 'nothing'}")
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
         ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
-        samples = [self.name(sample) for worker, sample in self.reading.tolist() if worker in ended and sample >= 0]
+        samples = [self.name(sample) for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
         return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
 
 
 def nothing_read(num_workers: int) -> Tensor:
-    """(workers, 2) in shared memory: the process of each, and the number of the sample that it is reading, or -1."""
-    return torch.full((max(num_workers, 1), 2), -1).share_memory_()
+    """(workers, 3) in shared memory: the process of each, the number of the sample that it is reading, or -1, and since
+    when, in nanoseconds."""
+    return torch.full((max(num_workers, 1), 3), -1).share_memory_()
 
 
 def tell(reading: Tensor, number: int) -> None:
     """Which sample this worker is reading from now on."""
     info = get_worker_info()
     own = reading[info.id if info else 0]
-    own[0], own[1] = os.getpid(), number
+    own[0], own[2] = os.getpid(), time.monotonic_ns()
+    own[1] = number  # last: no sample is ever seen with the time of the one before
 
 
 class Deaths:

@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.connection import Client
@@ -177,6 +178,47 @@ def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     assert multiprocessing.active_children() == []  # the one that hangs would keep the program from ending
 
 
+class Slow(Blocking):
+    """Takes half a second for each."""
+
+    def __getitem__(self, draw):
+        Event().wait(0.5)
+        return self.dataset[draw]
+
+
+def test_a_batch_may_take_longer_than_the_time_out_of_a_sample(clips):
+    slow = Loader(Slow(VideoDataset(clips[:8], SETTINGS, 0), None), Order(8, 8, 0, shuffle=False), collate_clips,
+                  num_workers=1, timeout=3)
+    batch, = slow.epoch(0)
+    assert batch.ids == [clip.id for clip in clips[:8]]
+
+
+@pytest.mark.parametrize("ages, samples, over", [
+    ([1, 9], [4, 5], []), ([1, 11], [4, 5], [5]), ([1, 11], [4, -1], []), ([12, 11], [4, -1], [4]),
+    ([12, 11], [-1, -1], []), ([12, 13], [6, 7], [6, 7])])
+def test_who_is_over_time(clips, monkeypatch, ages, samples, over):
+    """A worker that does nothing is none, unless all of them do nothing, and still no answer comes."""
+    two, asked = loader(clips, workers=2, timeout=10), []
+    now = time.monotonic_ns()
+    monkeypatch.setattr(module.time, "monotonic_ns", lambda: now)
+    monkeypatch.setattr(module, "_end_workers", lambda: None)
+    two._batches.reading[:] = torch.tensor([[7, sample, now - age * 10**9] for age, sample in zip(ages, samples)])
+
+    def ask():
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError("DataLoader timed out after 10 seconds")
+        return "answer"
+
+    if over or min(ages) > 10:
+        said = ", ".join(clips[index].id for index in over) or "nothing"
+        with pytest.raises(UserError, match=rf"^reading took over 10 s \(--reader-timeout\): {said}$"):
+            two._batches._awaited(ask, again=True)
+    else:
+        assert two._batches._awaited(ask, again=True) == "answer"
+    assert len(asked) == 1 + (not over and min(ages) <= 10)
+
+
 class Fatal(Blocking):
     """Reads its clips, and ends its process at one."""
 
@@ -280,7 +322,7 @@ def test_a_reader_s_own_error_is_not_taken_for_a_death(monkeypatch):
     ("DataLoader worker exited unexpectedly: [Errno 71] x", [1, 3])])
 def test_of_several_processes_those_that_died_are_asked_what_they_were_reading(clips, said, names):
     two = loader(clips, workers=2)
-    two._batches.reading[:] = torch.tensor([[71, 1], [72, 3]])
+    two._batches.reading[:] = torch.tensor([[71, 1, 0], [72, 3, 0]])
     assert str(two._batches._named(RuntimeError(said))) == (
         f"a loader process died while reading {', '.join(clips[i].id for i in names) or 'nothing'}: {said}")
 
