@@ -49,10 +49,10 @@ def _make_missing(trainer: Trainer, loader: Loader, folder: Path, split: str) ->
     """Of several runs that need the same, one makes them and the others wait."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with alone_in(folder, wait=True):
-            for unfinished in folder.glob("tmp*"):  # of one that was killed
+        with alone_in(folder, give_up=lambda: trainer.interrupt.signal) as alone:
+            for unfinished in folder.glob("tmp*") if alone else ():  # of one that was killed
                 shutil.rmtree(unfinished)
-            if read_features(loader, folder, split) is None:
+            if alone and read_features(loader, folder, split) is None:
                 _make(trainer, loader, folder, split)
     except OSError as error:
         raise UserError(f"{folder}: features cannot be written: {error.strerror}") from None

@@ -16,7 +16,7 @@ from dataloaders.lists import read_text
 from dataloaders.packed_clip import BLOCK, STREAMS, PackedClip, Streams, from_json, header, name_in, names, places
 from dataloaders.readers import Pick
 from utils.config import ClipDataConfig, flag
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.provenance.hashes import sha256
 
 INDEX, FORMAT, OLD = "index.json", "camxuc pack 2", "camxuc pack 1"
@@ -157,10 +157,13 @@ class Pack:
     def clip(self, clip_id: str) -> PackedClip:
         """
         Raises:
-            ClipError: its KEY.json is damaged.
+            ClipError: its KEY.json is damaged, or its shard cannot be read any more.
         """
         path, start, _ = self._place(clip_id)
-        data = memoryview(self._shard(path))
+        try:
+            data = memoryview(self._shard(path))
+        except (OSError, ValueError) as error:  # it was there when the pack was opened
+            raise ClipError(f"{path.name}: cannot be read: {first_line(error)}") from None
         head, name = header(data[start : start + BLOCK]), name_in(data[start : start + BLOCK])
         entry = head and from_json(bytes(data[start + BLOCK : start + BLOCK + head.size]))
         if not entry or entry["id"] != clip_id or not re.fullmatch(r"\d{9}\.json", name):

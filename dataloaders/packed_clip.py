@@ -3,6 +3,7 @@
 Nothing beside these members is needed to use the clip: no index, and none of the clips before it.
 """
 
+import contextlib
 import json
 import re
 import tarfile
@@ -10,6 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -52,7 +54,7 @@ def places(entry: dict, start: int) -> list[int]:
 
     KEY.json, filled up, ends at `start`.
     """
-    return (np.cumsum([start, *map(filled, entry.get("sizes", ()))]) + BLOCK).tolist()
+    return [place + BLOCK for place in accumulate(map(filled, entry.get("sizes", ())), initial=start)]
 
 
 def places_of(entry: dict, pick: Pick) -> set[int]:
@@ -101,9 +103,10 @@ def _fits(entry: dict) -> bool:
 def header(block: Bytes) -> tarfile.TarInfo | None:
     """A tar member's; None: it is damaged."""
     try:
-        return tarfile.TarInfo.frombuf(bytes(block), "utf-8", "replace")
+        info = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "replace")
     except tarfile.HeaderError:
         return None
+    return info if info.size >= 0 else None
 
 
 def name_in(block: Bytes) -> str:
@@ -134,6 +137,8 @@ class PackedClip:
         entry = self.entry
         if "bad" in entry:
             raise ClipError(entry["bad"])
+        if both and len(entry["streams"]) < 2:
+            raise ClipError(f"{self.where}: {self.key}.json has no context, as the pack has; it is damaged")
         chosen = pick(len(entry["steps"]))
         said = [entry["said"][entry["steps"][index]] for index in chosen]
         if bad := [note for face, _ in said for note in face if note.startswith(UNUSABLE)]:
@@ -148,7 +153,8 @@ class PackedClip:
         held = np.frombuffer(self._data(place), np.uint8)
         # A JPEG decoder makes something of damaged bytes too.
         if len(held) == entry["sizes"][place] and zlib.crc32(held) == entry["crcs"][place]:
-            image = cv2.imdecode(held, cv2.IMREAD_COLOR_RGB)
+            with contextlib.suppress(cv2.error):  # of OpenCV's own bound on the number of pixels
+                image = cv2.imdecode(held, cv2.IMREAD_COLOR_RGB)
         if image is None or image.shape != (entry["side"], entry["side"], 3):
             raise ClipError(f"{self.where}: {member(self.key, entry['streams'][stream], index)} is damaged")
         return image if side == entry["side"] else resize(image, side, side)

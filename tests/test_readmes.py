@@ -169,5 +169,5 @@ def test_flags_are_those_of_the_command_that_they_stand_behind(text):
     for piece in pieces:
         command = COMMAND.search(piece)
         name = next(filter(None, command.groups())) if command else None
-        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"torchrun .*main\.py", "", piece)))
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"torchrun .*main\.py|uv pip .*", "", piece)))
         assert named <= (KNOWN[name] if name else set().union(*KNOWN.values())), piece

@@ -2,9 +2,10 @@
 
 import contextlib
 import errno
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from utils.errors import UserError
 
@@ -14,29 +15,38 @@ except ImportError:  # Windows has no such locks
     fcntl = None
 
 
+LOOK = 0.5  # seconds
+
+
 @contextlib.contextmanager
-def alone_in(folder: Path, wait: bool = False) -> Iterator[None]:
+def alone_in(folder: Path, give_up: Callable[[], Any] | None = None) -> Iterator[bool]:
     """While entered, no other process is; it ends with this process, whatever ends that.
 
     Where the folder cannot be written to, or its file system knows no locks, nobody is kept out.
 
     Args:
-        wait: until the other one is done.
+        give_up: waits for another's end, and asks this meanwhile, whether to wait no more. Gives False then, else True.
     Raises:
-        UserError: another process is at work there.
+        UserError: another process is at work there, and nothing is said of waiting.
     """
     with contextlib.ExitStack() as stack:
+        alone = True
         with contextlib.suppress(OSError):
             file = stack.enter_context((folder / ".lock").open("a"))
-            if fcntl and not _locked(file, wait):
-                raise UserError(f"{folder}: another process is at work there; wait for its end, or take another folder")
-        yield
+            while fcntl and not (alone := _locked(file)):
+                if give_up is None:
+                    raise UserError(f"{folder}: another process is at work there; wait for its end, or take another "
+                                    "folder")
+                if give_up():
+                    break
+                time.sleep(LOOK)  # a signal would not end a wait of the lock's own
+        yield alone
 
 
-def _locked(file: IO, wait: bool) -> bool:
+def _locked(file: IO) -> bool:
     """A lock of POSIX's kind, which a child does not share."""
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True

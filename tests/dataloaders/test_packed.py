@@ -2,19 +2,23 @@
 
 import hashlib
 import json
+import struct
 import tarfile
+import zlib
 from dataclasses import replace
 from itertools import chain
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from dataloaders.boxes import Boxes
-from dataloaders.clips import Clip
+from dataloaders.clips import Clip, ClipError
 from dataloaders.loader import BadSample
 from dataloaders.order import Draw
 from dataloaders.packed import Pack
-from dataloaders.packed_clip import from_json, places, to_json
+from dataloaders.packed_clip import PackedClip, from_json, places, to_json
 from dataloaders.packing import Shards
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset
 from main import main
@@ -322,6 +326,42 @@ def test_a_damaged_frame_is_a_bad_clip(copy, member, place):
     clip = Clip("train/Anger/0.avi", folder, 0)
     sample = VideoDataset([clip], VideoDataConfig(num_segments=9, image_size=48), 0, pack=Pack(folder))[Draw(0, 0, 0)]
     assert isinstance(sample, BadSample) and "is damaged" in sample.reason
+
+
+def clip_of(picture: bytes, streams: list[str], side: int = 8) -> PackedClip:
+    """Of one frame."""
+    entry = {"id": "a", "index": 0, "label": 0, "side": side, "streams": streams, "frames": 1, "numbers": [0],
+             "notes": [], "said": [[["face: face box"], ["context: whole frame"]]], "steps": [0],
+             "sizes": [len(picture)] * len(streams), "crcs": [zlib.crc32(picture)] * len(streams)}
+    assert from_json(to_json(entry)) is not None
+    return PackedClip("train-00000.tar", "000000000", entry, lambda place: picture)
+
+
+def test_a_picture_that_says_to_be_huge_is_damaged():
+    """OpenCV has a bound of its own, and an error of its own for it."""
+    picture = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    at = picture.index(b"\xff\xc0") + 5  # height and width
+    picture[at : at + 4] = struct.pack(">HH", 9000, 9000)
+    face, _, _ = clip_of(bytes(picture), ["face"]).streams(lambda count: [0], 8, False)
+    with pytest.raises(ClipError, match="^train-00000.tar: 000000000.face.000.jpg is damaged$"):
+        next(face)
+
+
+def test_a_clip_without_the_context_that_is_asked_for_is_damaged():
+    picture = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    assert next(clip_of(picture, ["face"]).streams(lambda count: [0], 8, False)[0]).shape == (8, 8, 3)
+    with pytest.raises(ClipError, match="^train-00000.tar: 000000000.json has no context, as the pack has; "):
+        clip_of(picture, ["face"]).streams(lambda count: [0], 8, True)
+
+
+def test_clips_of_a_shard_that_is_gone_are_bad(copy):
+    folder, _ = copy
+    own = Pack(folder)
+    clip = own.clips()["train"][0]
+    for shard in folder.glob("train-*.tar"):
+        shard.unlink()
+    sample = VideoDataset([clip], VideoDataConfig(num_segments=9, image_size=48), 0, pack=own)[Draw(0, 0, 0)]
+    assert sample.reason.startswith("train-") and "cannot be read: [Errno 2] No such file" in sample.reason
 
 
 # Training

@@ -14,6 +14,8 @@ import pytest
 from dataloaders import shards
 from dataloaders.clips import ClipError
 from dataloaders.packed import Pack
+from dataloaders.packed_clip import places
+from dataloaders.packing import Shards
 from dataloaders.shards import Place, ShardReader
 from tests.dataloaders.packs import BAD, SIDE, write_pack
 from utils.errors import UserError
@@ -108,7 +110,7 @@ def sealed(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
     """A whole header of a member."""
     info = tarfile.TarInfo(name)
     info.size, info.type = size, kind
-    return info.tobuf(tarfile.USTAR_FORMAT)
+    return info.tobuf(tarfile.USTAR_FORMAT if size >= 0 else tarfile.GNU_FORMAT)
 
 
 @pytest.mark.parametrize("number", [0, 3, 11])
@@ -125,7 +127,7 @@ def test_a_clip_that_is_not_told_of_is_bad_and_the_next_is_found(copy, pack, due
 
 
 @pytest.mark.parametrize("header", [
-    lambda key: sealed(f"{key}.json", 0), lambda key: sealed(f"{key}.json", 10**9),
+    lambda key: sealed(f"{key}.json", 0), lambda key: sealed(f"{key}.json", 10**9), lambda key: sealed(f"{key}.json", -5),
     lambda key: sealed("000000099.json"), lambda key: sealed(f"{key}.face.000.jpg", 5)])
 def test_whole_headers_that_lie_are_passed_over(copy, pack, due, header):
     folder, shard, starts = copy
@@ -133,6 +135,24 @@ def test_whole_headers_that_lie_are_passed_over(copy, pack, due, header):
     found = clips(reader(folder, pack))
     assert len(found) == 12 and [name for name in due if name not in found] == [
         list(clips(reader(pack.folder, pack)))[3]]
+
+
+@pytest.mark.parametrize("sizes", [[2**62, 2**62], [2**63 - 1, 1], [10**40, 1], [10**9, 1]])
+def test_lengths_beyond_the_shard_are_never_read(tmp_path, sizes, monkeypatch):
+    """Sums that begin anew at 2^63 would lead back to its beginning."""
+    picture = b"not looked at"
+    entry = {"id": "a", "index": 0, "label": 0, "side": 8, "streams": ["face", "context"], "frames": 1, "numbers": [0],
+             "notes": [], "said": [[["face: face box"], []]], "steps": [0], "sizes": sizes, "crcs": [0, 0]}
+    written = Shards(tmp_path, "train", 10**6)
+    for name, lengths in (("a", sizes), ("b", [len(picture)] * 2)):
+        written.add(entry | {"id": name, "sizes": lengths}, [picture, picture])
+    written.close()
+    asked, real = [], ShardReader._bytes
+    monkeypatch.setattr(ShardReader, "_bytes", lambda self, start, size: asked.append(size) or real(self, start, size))
+    one = ShardReader(Place(str(tmp_path)), written.done[0], 0)
+    assert one.read(everything).entry["bad"] == "train-00000.tar: 000000000.json is damaged"
+    assert one.read(everything).entry["id"] == "b" and 0 <= min(asked) and max(asked) < 5000
+    assert places({"sizes": [2**62, 2**62]}, 512) == [1024, 1536 + 2**62, 2048 + 2**63]
 
 
 @pytest.mark.parametrize("place", [0, 512 + 30])  # the first frame's header, and the frame

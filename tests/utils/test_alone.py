@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from main import main
 from tests.over import assert_over
 from tests.utils.test_run_folder import config
-from utils.alone import alone_in, is_taken
+from utils.alone import LOOK, alone_in, is_taken
 from utils.errors import UserError
 from utils.run_folder import open_run
 
@@ -61,8 +62,22 @@ def test_another_process_is_kept_out_until_the_first_is_killed_though_its_child_
 def test_one_that_waits_comes_in_when_the_first_is_gone(other):
     folder, process = other
     process.kill()
-    with alone_in(folder, wait=True):
-        assert not process.is_alive() or process.join() is None
+    with alone_in(folder, give_up=lambda: None) as alone:
+        assert alone and (not process.is_alive() or process.join() is None)
+
+
+def test_one_that_waits_may_give_up(other, monkeypatch):
+    waits, asked = [], iter([None, None, 15])
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with alone_in(other[0], give_up=lambda: next(asked)) as alone:
+        assert alone is False and waits == [LOOK, LOOK]
+    assert is_taken(other[0])
+
+
+def test_one_that_need_not_wait_is_alone(tmp_path):
+    for give_up in (None, lambda: True):
+        with alone_in(tmp_path, give_up) as alone:
+            assert alone is True
 
 
 def test_where_nothing_can_be_written_nobody_is_kept_out(tmp_path):

@@ -1,6 +1,7 @@
 """What an evaluation says of a sample, and the scores made of it, worked out again by other means."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 import torch
@@ -9,10 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from utils.distributed import exchanged
+from utils.errors import UserError
 from utils.findings import Finding, of_some
 from utils.health.watch import Watch
 from utils.prediction import Predictions
-from utils.structures import NO_POLARITY, NOT_MENTIONED
+from utils.structures import NO_POLARITY, NOT_MENTIONED, Batch
+
+log = logging.getLogger("camxuc")
 
 OFF, OFF_LOW = 0.02, 0.2  # of the spread over samples, in float32 and in low precision: a sample's own lies far below
 LEAST = 3  # samples, for a spread
@@ -32,9 +36,9 @@ class InStep(Watch):
         planned = [draw for batch in loader.order.batches(0) for draw in batch]
         draws = {loader.ids[draw.index]: draw for draw in planned}
         chosen = [place for place in (0, len(predictions.ids) - 1) if predictions.ids[place] in draws]
-        batches = [loader.collate([loader.dataset[draws[predictions.ids[place]]]]) for place in chosen]
+        batches = [_read(loader, draws[predictions.ids[place]]) for place in chosen]
         # One that a process cannot read any more goes through no network: several processes meet there.
-        read = [all(in_each) for in_each in zip(*exchanged([len(batch) > 0 for batch in batches]))]
+        read = [all(in_each) for in_each in zip(*exchanged([batch is not None for batch in batches]))]
         again = [self._alone(network, batch, name) if there else None for batch, there in zip(batches, read)]
         spread = (said - said.mean(dim=0)).abs().max()
         share = OFF if self.watched.precision.dtype is None else OFF_LOW
@@ -53,6 +57,18 @@ class InStep(Watch):
             yield Finding("error", "predictions-out-of-step", f"{split}: what was predicted of a sample is not what "
                           "the weights that are kept say of it", "see the pass over a split: which weights it goes "
                           "through, and how predictions and ids are joined", **of_some(names))
+
+
+def _read(loader, draw) -> Batch | None:
+    """A batch of one sample; None, where it cannot be read, whatever that is due to."""
+    try:
+        batch = loader.collate([loader.dataset[draw]])
+        return batch if len(batch) else None
+    except UserError:
+        raise
+    except Exception:
+        log.debug("a sample cannot be read again", exc_info=True)
+        return None
 
 
 @contextlib.contextmanager

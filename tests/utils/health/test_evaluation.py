@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tests.utils.health.parts import close, names, parts, reborn
 from utils.config import TextConfig, TextLossConfig, TextModelConfig, VideoConfig
+from utils.health import evaluation as module
 from utils.health.evaluation import InStep, Scores
 from utils.prediction import Predictions, predict
 from utils.structures import Batch, Labels, Output
@@ -95,6 +96,15 @@ def test_the_embedding_is_looked_at_where_there_are_no_logits(rows):
     looking = InStep(parts(model=Embeds(1.0), loaders={"val": rows}))
     right = passed(Embeds(1.0), rows)
     assert of(looking, right) == [] and of(looking, replace(right, embedding=right.embedding.flip(0))) != []
+
+
+@pytest.mark.parametrize("error", [KeyError("gone"), MemoryError(), OSError("stale")])
+def test_a_sample_that_cannot_be_read_again_says_nothing(rows, monkeypatch, error):
+    """In one of several processes; it tells the others, who would wait for it."""
+    told = []
+    monkeypatch.setattr(module, "exchanged", lambda value: told.append(value) or [value])
+    monkeypatch.setattr(type(rows), "collate", lambda self, samples: exec("raise error", {"error": error}))
+    assert of(watch(rows), passed(Scaled(9.0), rows)) == [] and told == [[False, False]]
 
 
 def test_samples_listed_twice_and_too_few_say_nothing(rows):
