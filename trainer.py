@@ -134,13 +134,13 @@ class Trainer:
                 report = self.objective(output, batch, epoch)
                 self.health.forward(loaded, batch, output, report, epoch)
                 self.scaler.scale(report.total * (len(batch) / samples)).backward()
-            metered.append({**report.metered(), "accuracy": self.task.accuracy(output, batch)})
+            metered.append((len(batch), {**report.metered(), "accuracy": self.task.accuracy(output, batch)}))
         self.scaler.unscale_(self.optimizer)
         norm = unsharded(nn.utils.clip_grad_norm_(self._trainable(), self.settings.grad_clip or float("inf")))
         self.health.gradients(norm)
         finite = self.skips.step(norm, [name for batch in batches for name in batch.ids])
-        for batch, values in zip(batches, metered):
-            self.meter.add(values, finite * len(batch))
+        for number, values in metered:
+            self.meter.add(values, finite * number)
         self.meter.add({"grad_norm": norm}, finite)
         self.meter.add({"skipped": ~finite})
         self.scaler.update()

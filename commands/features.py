@@ -47,9 +47,16 @@ def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
 
 def _make_missing(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
     """Of several runs that need the same, one makes them and the others wait."""
+    said = []
+
+    def give_up() -> int | None:
+        if not said:
+            said.append(log.info("%s: another run makes these features; waiting for it", folder))
+        return trainer.interrupt.signal
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with alone_in(folder, give_up=lambda: trainer.interrupt.signal) as alone:
+        with alone_in(folder, give_up) as alone:
             for unfinished in folder.glob("tmp*") if alone else ():  # of one that was killed
                 shutil.rmtree(unfinished)
             if alone and read_features(loader, folder, split) is None:

@@ -1,7 +1,6 @@
 """The loaders of the tasks that look at clips."""
 
 import logging
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,8 @@ from dataloaders.shards import Place
 from dataloaders.streamed import StreamedLoader
 from dataloaders.subset import labelled_subset
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
+from dataloaders.workers import workers_of
 from utils.config import ClipDataConfig, SimclrConfig, VideoConfig, flag
-from utils.distributed import local_world_size
 from utils.errors import UserError
 from utils.structures import Labels
 
@@ -101,7 +100,7 @@ def _loaders(config: VideoConfig | SimclrConfig, splits: Splits, training: type[
     for boxes in (faces, bodies):
         if boxes and (warning := boxes.warn_if_few_match(everything)):
             log.warning(warning)
-    workers = min(data.num_workers, max((os.cpu_count() or 1) // local_world_size(), 1))
+    workers = workers_of(data)
     loaders = {}
     if splits.streamed:
         loaders["train"] = _streamed(config, splits, training or VideoDataset, workers)

@@ -24,6 +24,8 @@ from utils.errors import UserError, first_line
 
 PASSED = 2**20  # bytes read at once where a file cannot seek
 WAITS = 1, 4, 16  # seconds before another try, where a place breaks off
+LATER = 408, 425, 429  # of HTTP's statuses: a time-out, too early, too many requests
+SILENT = 30  # seconds that a server may say nothing
 FINAL = UserError, FileNotFoundError, PermissionError, ImportError, ValueError  # what another try would not change
 
 
@@ -53,7 +55,12 @@ class Place:
     def open(self, name: str):
         from fsspec.core import url_to_fs  # only now: it takes a while, and few need it
 
-        system, path = url_to_fs(self.where(name))
+        settings = {}
+        if self.address.startswith(("http://", "https://")):
+            from aiohttp import ClientTimeout  # its own bound is 5 minutes for a whole file, which is read for hours
+
+            settings = {"client_kwargs": {"timeout": ClientTimeout(sock_connect=SILENT, sock_read=SILENT)}}
+        system, path = url_to_fs(self.where(name), **settings)
         return system.open(path, "rb")
 
     def check(self, index: bytes) -> None:
@@ -67,13 +74,21 @@ class Place:
             raise UserError(f"--stream {self.where(INDEX)}: is another pack's than --packed; copy that pack whole")
 
 
+def _is_final(error: Exception) -> bool:
+    """Another try would not change it."""
+    if isinstance(error, FileNotFoundError) and error.__cause__:
+        error = error.__cause__  # fsspec says so of whatever comes of asking a server for a file
+    status = getattr(error, "status", 0)  # of HTTP
+    return isinstance(error, FINAL) or status in range(400, 500) and status not in LATER
+
+
 class ShardReader:
     """The clips of a shard, one after another. One that is damaged is a bad clip; reading goes on behind it.
 
-    Args:
-        first: the number, in the split, of the shard's first clip.
     Where the place breaks off, the shard is opened again, and the next clip that can be read has a note of it.
 
+    Args:
+        first: the number, in the split, of the shard's first clip.
     Raises:
         UserError: at a clip; the shard cannot be read, is of another length than the index says, or holds what no
             pack does.
@@ -89,7 +104,8 @@ class ShardReader:
         found = getattr(self.file, "size", None)
         self.seeks = found is not None  # of what comes in one piece no length is known
         if self.seeks and found != self.shard.size:
-            raise self._other_length(found)
+            raise UserError(f"--stream {self.where}: {found} bytes, and the index says {self.shard.size}; copy the "
+                            "pack again")
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # nothing was written
@@ -171,9 +187,9 @@ class ShardReader:
             for wait in WAITS:
                 try:
                     return self._bytes_at(start, size)
-                except FINAL:
-                    raise
-                except Exception:  # each kind of place has its own
+                except Exception as error:  # each kind of place has its own
+                    if _is_final(error):
+                        raise
                     self.close()
                     self._breaks += 1
                     time.sleep(wait)
@@ -197,9 +213,5 @@ class ShardReader:
             missing -= len(pieces[-1])
             self._told += len(pieces[-1])
             if not pieces[-1]:
-                raise self._other_length(self._told)
+                raise ConnectionError(f"it ends before its {self.shard.size} bytes, which the index says that it has")
         return b"".join(pieces)
-
-    def _other_length(self, found: int) -> UserError:
-        return UserError(f"--stream {self.where}: {found} bytes, and the index says {self.shard.size}; copy the pack "
-                         "again")

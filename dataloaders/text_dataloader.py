@@ -19,6 +19,7 @@ from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw, Order
 from dataloaders.reviews import Review, encode_labels, label_names, read_reviews
 from dataloaders.tokenizer import check_ids_fit, load_tokenizer, train_tokenizer
+from dataloaders.workers import workers_of
 from utils.checkpoint import has_last
 from utils.config import TextConfig
 from utils.distributed import rank
@@ -128,7 +129,7 @@ def review_loaders(config: TextConfig, run_dir: Path, labels: Labels | None) -> 
         repeats = oversampled(targets[split], dataset.blank, data.oversample) if training and data.oversample else None
         order = Order(len(reviews), data.batch_size, seed, training, repeats=repeats, lengths=dataset.lengths)
         collate = partial(collate_reviews, padding=tokenizer.pad_token_id)
-        loaders[split] = Loader(dataset, order, collate, data.num_workers, data.reader_timeout,
+        loaders[split] = Loader(dataset, order, collate, workers_of(data), data.reader_timeout,
                                 torch.cuda.is_available())
         if training:
             labels_found = count_labels(targets[split], dataset.blank, repeats, aspects, sentiments, by_class)

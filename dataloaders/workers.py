@@ -18,6 +18,8 @@ import torch.nested._internal.nested_tensor  # noqa: F401
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from utils.config import DataConfig
+from utils.distributed import local_world_size
 from utils.errors import UserError, first_line
 
 GRACE = 5  # seconds
@@ -64,28 +66,35 @@ class Processes:
             try:
                 return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
             except RuntimeError as error:
-                if not (again and TIMED_OUT in first_line(error)) or self._overdue().any():
+                if TIMED_OUT not in first_line(error):
                     raise self._named(error) from None
+                hanging = self._hanging()
+                if hanging or not again:
+                    _end_workers()
+                    raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {hanging or 'nothing'}"
+                                    ) from None
 
-    def _overdue(self) -> Tensor:
-        """Which workers have been reading one sample for too long, (workers,); all, where none has done anything."""
-        late = time.monotonic_ns() - self.reading[:, 2] > self.timeout * 1e9
-        return late if late.all() else late & (self.reading[:, 1] >= 0)
+    def _hanging(self) -> str:
+        """The samples that have been read for too long; "nothing", where no worker has done anything for as long."""
+        since = time.monotonic_ns() - self.timeout * 1e9
+        late = [sample for _, sample, begun in self.reading.tolist() if begun < since]
+        names = ", ".join(self.name(sample) for sample in late if sample >= 0)
+        return names or ("nothing" if len(late) == len(self.reading) else "")
 
     def _named(self, error: RuntimeError) -> Exception:
         """An error that a worker has caused, with the samples that it was reading; any other as it is."""
         said = first_line(error)
-        if TIMED_OUT in said:
-            _end_workers()
-            which = self._overdue() if self._overdue().any() else slice(None)
-            samples = ", ".join(self.name(sample) for _, sample, _ in self.reading[which].tolist() if sample >= 0)
-            return UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {samples or 'nothing'}")
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
         ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
         samples = [self.name(sample) for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
         return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
+
+
+def workers_of(data: DataConfig) -> int:
+    """Of each process: no more than the machine has processors, over those that share it."""
+    return min(data.num_workers, max((os.cpu_count() or 1) // local_world_size(), 1))
 
 
 def nothing_read(num_workers: int) -> Tensor:

@@ -39,7 +39,11 @@ def open_run(config: Config) -> Path:
 def _choose_folder(config: Config) -> Path:
     resume, folder = config.train.resume, config.train.output_dir
     if folder is None and resume not in ("", "auto"):
-        return Path(resume).parent.parent  # RUN/checkpoints/last.pt
+        folder = Path(resume).resolve().parent  # RUN/checkpoints/last.pt
+        if folder.name != "checkpoints":
+            raise UserError(f"--resume {resume}: lies in no run's checkpoints; give --output-dir too, the folder to go "
+                            "on in")
+        return folder.parent
     if folder is not None:
         if (folder / "checkpoints").exists() and not resume:
             raise UserError(f"--output-dir {folder}: holds a run; give --resume auto to go on with it, or another "

@@ -1,7 +1,6 @@
 """Steps whose gradient is not finite: left out on the device, so that the host need not wait to know of them."""
 
 from collections import deque
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +28,13 @@ class Skips:
         self.in_a_row = torch.zeros(())  # on the device, from the first step on
         self.counts: list[Tensor] = []  # in_a_row after each step since the device was asked
         self.ids: deque[list[str]] = deque(maxlen=EVERY + IN_A_ROW)  # of the samples of the last steps
-        self._before: dict[str, Tensor] = {}
+        self._before: list[tuple[Tensor, Tensor]] = []  # what forward passes write to, and how it was
 
     def begin(self) -> None:
         """A step begins, before its forward passes."""
-        self._before = {name: buffer.clone() for name, buffer in self._written()}
+        norms = [module for module in self.model.modules() if isinstance(module, _BatchNorm)]
+        written = [*self.objective.buffers(), *(buffer for norm in norms for buffer in norm.buffers())]
+        self._before = [(buffer, buffer.clone()) for buffer in written]
 
     def step(self, norm: Tensor, ids: list[str]) -> Tensor:
         """The optimiser's step, unless the gradient's norm is not finite; whether it is."""
@@ -42,8 +43,9 @@ class Skips:
         self.in_a_row = torch.where(~finite & at_the_lowest_scale, self.in_a_row.to(norm.device) + 1, 0)
         self.counts.append(self.in_a_row)
         self.ids.append(ids)
-        for name, buffer in self._written():
-            buffer.copy_(torch.where(finite, buffer, self._before[name]))
+        for buffer, before in self._before:
+            buffer.copy_(torch.where(finite, buffer, before))
+        self._before = []
         if getattr(self.optimizer, "_step_supports_amp_scaling", False):
             self.optimizer.found_inf = (~finite).float()  # which fused kernels read, and the scaler sets anew
             self.scaler.step(self.optimizer)
@@ -52,13 +54,6 @@ class Skips:
         elif finite:  # LARS has no fused kernel: here the host waits
             self.scaler.step(self.optimizer)
         return finite
-
-    def _written(self) -> Iterator[tuple[str, Tensor]]:
-        """What forward passes write to, by name."""
-        yield from self.objective.named_buffers("objective")
-        for name, module in self.model.named_modules():
-            if isinstance(module, _BatchNorm) and module.training:
-                yield from module.named_buffers(f"model.{name}")
 
     def check(self, steps: int) -> None:
         """Asks the device, which waits for it.

@@ -23,7 +23,7 @@ def test_all_are_right_and_nothing_is_drawn_or_said(capsys):
     (Trainer.step, "decay = min(", "decay = max(", "a clipped step"),
     (Trainer.step, "self._trainable()", "self._trainable()[:1]", "a clipped step"),
     (Trainer.step, "self.epoch + self.batch / len(self.loaders[\"train\"])", "self.epoch", "an epoch"),
-    (Trainer.step, "self.meter.add(values, finite * len(batch))", "self.meter.add(values)", "an epoch"),
+    (Trainer.step, "self.meter.add(values, finite * number)", "self.meter.add(values)", "an epoch"),
     (Trainer._seed, "stream = seed_torch(self.settings.seed, STEP, self.steps)",
      "stream = seed_torch(self.settings.seed, STEP, 0)", "an epoch"),
     (Trainer.step, "self.optimizer.zero_grad()", "pass", "an epoch"),

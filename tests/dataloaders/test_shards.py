@@ -127,7 +127,7 @@ def test_a_clip_that_is_not_told_of_is_bad_and_the_next_is_found(copy, pack, due
 
 
 @pytest.mark.parametrize("header", [
-    lambda key: sealed(f"{key}.json", 0), lambda key: sealed(f"{key}.json", 10**9), lambda key: sealed(f"{key}.json", -5),
+    *(lambda key, size=size: sealed(f"{key}.json", size) for size in (0, 10**9, -5)),
     lambda key: sealed("000000099.json"), lambda key: sealed(f"{key}.face.000.jpg", 5)])
 def test_whole_headers_that_lie_are_passed_over(copy, pack, due, header):
     folder, shard, starts = copy
@@ -236,6 +236,32 @@ class Ranges(Whole):
         super().end_headers()
 
 
+class Restarting(Whole):
+    """It is not ready for the first three times that a shard is asked for."""
+
+    count = 0
+
+    def send_head(self):
+        Restarting.count += self.path.endswith(".tar")
+        if self.path.endswith(".tar") and Restarting.count < 4:
+            return self.send_error(503)
+        return super().send_head()
+
+
+class Silent(Whole):
+    """Says no more after half of a shard, the first time."""
+
+    count = 0
+
+    def copyfile(self, source, wire):
+        Silent.count += self.path.endswith(".tar")
+        wire.write(source.read(os.fstat(source.fileno()).st_size // 2))
+        wire.flush()
+        if Silent.count == 1:
+            self.rfile.read(1)  # until the other side hangs up
+        super().copyfile(source, wire)
+
+
 @contextlib.contextmanager
 def serving(pack, handler):
     """The pack's folder over HTTP."""
@@ -256,15 +282,16 @@ def served(pack):
         yield address
 
 
-@pytest.mark.parametrize("handler", [Halves, Ranges])
+@pytest.mark.parametrize("handler", [Halves, Ranges, Restarting, Silent])
 def test_servers_that_break_off(pack, due, handler, monkeypatch):
     pytest.importorskip("aiohttp", reason="fsspec reads http with it")
     waits = []
+    monkeypatch.setattr(shards, "SILENT", 1)
     monkeypatch.setattr(shards.time, "sleep", waits.append)
     handler.count = 0
     with serving(pack, handler) as address:
         one = reader(address, pack)
-        assert clips(one) == due and waits and set(waits) == {1}
+        assert clips(one) == due and waits and waits[0] == 1
         one.close()
 
 
@@ -358,6 +385,15 @@ def test_what_would_fail_again_is_not_tried_again(pack, breaks, error):
     assert waits == []
 
 
+def test_a_shard_that_a_server_has_not_is_not_asked_for_again(pack, tmp_path, monkeypatch):
+    pytest.importorskip("aiohttp", reason="fsspec reads http with it")
+    waits = []
+    monkeypatch.setattr(shards.time, "sleep", waits.append)
+    with serving(pack, Whole) as address, pytest.raises(UserError, match="cannot be read"):
+        reader(f"{address}/elsewhere", pack).skip()
+    assert waits == []
+
+
 def test_a_shard_that_was_changed_meanwhile_ends_it(copy, pack, breaks, monkeypatch):
     folder, shard, _ = copy
     breaks(Sized, ConnectionResetError(104, "reset"))
@@ -379,12 +415,19 @@ def test_what_cannot_seek_is_read_through(pack, due, monkeypatch, first):
     assert list(clips(one).items()) == list(clips(reader(pack.folder, pack)).items())[first:]
 
 
-def test_what_cannot_seek_and_ends_early(pack, monkeypatch):
+def test_what_cannot_seek_and_ends_early(pack, due, monkeypatch):
+    """Once, as where a server hangs up without a word; and always, as where the copy is not whole."""
+    waits = []
+    monkeypatch.setattr(shards.time, "sleep", waits.append)
     data = (pack.folder / "train-00000.tar").read_bytes()
     monkeypatch.setattr(Place, "open", lambda self, name: Pipe(data[:9000]))
-    said = f"^--stream pipe:/train-00000.tar: 9000 bytes, and the index says {len(data)};"
+    said = f"^--stream pipe:/train-00000.tar: cannot be read: it ends before its {len(data)} bytes"
     with pytest.raises(UserError, match=said):
         clips(reader("pipe:/", pack))
+    assert waits == [1, 4, 16]
+    ends = iter([9000, len(data)])
+    monkeypatch.setattr(Place, "open", lambda self, name: Pipe(data[: next(ends)]))
+    assert clips(reader("pipe:/", pack)) == due and waits == [1, 4, 16, 1]
 
 
 def test_readers_in_memory_share_a_file_and_not_a_place(pack, due):

@@ -1,4 +1,5 @@
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -83,6 +84,13 @@ def test_training_is_shuffled_and_evaluation_is_as_listed(tmp_path):
     again, found = build(tmp_path, labels=labels)
     assert [name for batch in again["train"].epoch(0) for name in batch.ids] == [str(i) for i in range(1, 9)]
     assert found is labels
+
+
+def test_no_more_workers_than_processors(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr("dataloaders.workers.local_world_size", lambda: 2)
+    loaders, _ = build(tmp_path, "--num-workers 500")
+    assert {loader._batches.loader.num_workers for loader in loaders.values()} == {1}
 
 
 def test_oversampling_is_counted_in_the_labels(tmp_path):

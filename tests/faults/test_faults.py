@@ -55,8 +55,10 @@ def test_sound_reviews_raise_nothing(sound, tmp_path, flags):
     assert loud(findings(sound("text"), flags.split(), tmp_path / "run"), flags) == []
 
 
-SOUND_VIEWS = ("", "--epochs 2 --ssl moco --moco-m 0.9", "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
-               "--load-size 48 --head-layers 2 --chunk-size 4")
+SOUND_VIEWS = (
+    "", "--epochs 2 --ssl moco --moco-m 0.9", "--clip-model micro_bn --streams face --optimizer lars --lr 0.1",
+    "--load-size 48 --head-layers 2 --chunk-size 4",
+)
 
 
 @pytest.mark.parametrize("flags", quick_and_slow(1, SOUND_VIEWS))

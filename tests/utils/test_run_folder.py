@@ -1,4 +1,5 @@
 import logging
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,23 @@ def test_an_output_dir_that_cannot_be_made(tmp_path):
 def test_a_checkpoint_names_its_own_folder(tmp_path):
     folder = a_run(tmp_path / "run")
     assert open_run(config(resume=str(folder / "checkpoints" / "last.pt"))) == folder
+
+
+@pytest.mark.parametrize("place", ["checkpoints", "checkpoints/inner", "."])
+def test_a_checkpoint_may_be_named_from_where_one_stands(tmp_path, monkeypatch, place):
+    folder = a_run(tmp_path / "run")
+    (folder / "checkpoints" / "inner").mkdir()
+    monkeypatch.chdir(folder / place)
+    path = os.path.relpath(folder / "checkpoints" / "last.pt")
+    assert open_run(config(resume=path)).resolve() == folder
+
+
+def test_a_checkpoint_that_lies_elsewhere_needs_a_folder_to_go_on_in(tmp_path):
+    last = a_run(tmp_path / "run") / "checkpoints" / "last.pt"
+    moved = last.rename(tmp_path / "last.pt")
+    with pytest.raises(UserError, match=f"^--resume {moved}: lies in no run's checkpoints; give --output-dir too"):
+        open_run(config(resume=str(moved)))
+    assert open_run(config(resume=str(moved), output_dir=tmp_path / "new")) == tmp_path / "new"
 
 
 def test_nothing_to_resume(tmp_path, caplog):

@@ -59,11 +59,18 @@ def test_what_forward_passes_remember_of_it_is_taken_back():
     assert whole.rows.count == 3 and whole.norms.num_batches_tracked == 2
 
 
-def test_a_frozen_batch_norm_is_left_alone():
+@pytest.mark.parametrize("first", [True, False])
+def test_norms_may_change_their_mode_within_a_step(first):
+    """As those of a head that is given a single row."""
     walk = Walk()
-    walk.norms.eval()
+    walk.go(1.0)
+    walk.norms.train(first)
     walk.skips.begin()
-    assert all(name.startswith("objective") for name in walk.skips._before)
+    before = walk.norms.running_mean.clone()
+    for mode in (first, not first):
+        walk.norms.train(mode)(torch.full((2, 1), torch.nan))
+    walk.skips.step(torch.tensor(torch.nan), [])
+    assert torch.equal(walk.norms.running_mean, before)
 
 
 def test_adamw_by_hand():

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from utils.findings import Finding
-from utils.health.watch import Step, Watch, Watched, add, taken
+from utils.health.watch import Step, Watch, Watched, taken
 from utils.losses import GHMCLoss, MoCoLoss
 
 ONE_BIN = 0.98  # share of the cells
@@ -24,7 +24,7 @@ class Queue(Watch):
     def __init__(self, watched: Watched):
         super().__init__(watched)
         self.queue = next(iter(losses(watched, MoCoLoss)), None)
-        self.due = 0  # keys of this step, which are taken back where it is left out
+        self.key: Tensor | None = None  # of this step
         self.of_texts = getattr(self.config.loss, "moco_keys", "") == "text"
 
     def before(self, number: int, steps: int, looking: bool) -> None:
@@ -35,22 +35,24 @@ class Queue(Watch):
         if (queue := self.queue) is not None:
             same = (step.batch.targets[:, None] == queue.queue_labels).float().mean()  # -1 where nothing has been put
             same = same * queue.queue_size / queue.count.clamp(min=1)
-            add(self.seen, steps=1, same=same)
-            self.due += min(len(step.batch), queue.queue_size)
+            self.add_of_step(steps=1, same=same, put=min(len(step.batch), queue.queue_size))
             if self.of_texts:
-                self.seen["key"] = step.output.key.detach().float()  # (C, D)
+                self.key = step.output.key.detach().float()  # (C, D)
 
     def gradients(self, norm: Tensor) -> None:
-        add(self.seen, put=self.due * norm.isfinite())
-        self.due = 0
+        super().gradients(norm)
+        if self.key is not None:
+            before = self.seen.get("key", torch.zeros_like(self.key)).to(norm.device)
+            self.seen["key"], self.key = torch.where(norm.isfinite(), self.key, before), None
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
-        start, put, steps = self.seen.pop("start", None), int(taken(self.seen, "put")), taken(self.seen, "steps")
+        start = self.seen.pop("start", None)
+        put, steps, same = (taken(self.seen, name) for name in ("put", "steps", "same"))
         if not put:
             return
-        queue, (count, pointer) = self.queue, start.tolist()
+        queue, (count, pointer), put = self.queue, start.tolist(), int(put)
         size, held = queue.queue_size, int(queue.count)
-        row |= {"health_queue_same_class": taken(self.seen, "same") / steps, "health_queue_age": held * steps / put}
+        row |= {"health_queue_same_class": same / steps, "health_queue_age": held * steps / put}
         if held != min(count + put, size) or int(queue.pointer) != (pointer + put) % size:
             yield Finding("error", "queue-stands-still", f"MoCo's queue holds {held} of {size} keys; it held {count}, "
                           f"and {put} samples have come since", "each step must put in the keys of its samples, once")
@@ -85,20 +87,14 @@ class Bins(Watch):
                 self.seen["updates"] = loss.updates.sum()
 
     def forward(self, step: Step) -> None:
-        for name, share in step.report.stats.items():
-            if name.startswith("ghm_g_bin_"):
-                add(self.seen, **{name: share})
-        add(self.seen, steps=1)
-
-    def gradients(self, norm: Tensor) -> None:
-        add(self.seen, taken=norm.isfinite())
+        shares = {name: share for name, share in step.report.stats.items() if name.startswith("ghm_g_bin_")}
+        self.add_of_step(steps=1, **shares)
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         steps, before = taken(self.seen, "steps"), self.seen.pop("updates", None)
-        not_left_out = taken(self.seen, "taken")
-        shares = {name: taken(self.seen, name) / steps for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
+        shares = {name: taken(self.seen, name) / max(steps, 1) for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
         for loss in self.losses:
-            if not_left_out >= LEAST and int(loss.updates.sum()) == int(before):
+            if steps >= LEAST and int(loss.updates.sum()) == int(before):
                 yield Finding("error", "bins-stand-still", "GHM-C's bins were not updated in this epoch",
                               "the loss must be in training mode while it trains")
         if shares and max(shares.values()) > ONE_BIN:

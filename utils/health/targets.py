@@ -33,7 +33,7 @@ class Targets(Watch):
             step.output.text_features)
         targets = _targets(features.detach(), ldl.loss.target_temperature)  # (C, C)
         entropy = (targets * -targets.clamp(1e-12, 1).log()).sum(dim=-1).mean()
-        add(self.seen, steps=1, mass=targets.diagonal().mean(), entropy=entropy)
+        self.add_of_step(steps=1, mass=targets.diagonal().mean(), entropy=entropy)
         self.seen["classes"] = len(targets)
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
@@ -95,9 +95,7 @@ class Phantom(Watch):
         right = (said == targets).float()
         if step.batch.other_targets is not None:  # a part of what a blended clip shows is another's
             right = right.lerp((said == step.batch.other_targets).float(), 1 - step.batch.lam)
-        sound = value.isfinite() & hard.isfinite()  # else the step is left out
-        add(self.seen, steps=sound, value=value.where(sound, 0), hard=hard.where(sound, 0),
-            right=right.sum() * sound, counts=counts * sound)
+        self.add_of_step(steps=1, value=value, hard=hard, right=right.sum(), counts=counts)
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         if not (steps := taken(self.seen, "steps")):

@@ -50,6 +50,7 @@ class Watch:
     def __init__(self, watched: Watched):
         self.watched, self.config = watched, watched.config
         self.seen: dict = {}
+        self._of_step: list[dict] = []
         self.looking = False
 
     def loaded(self, batch: Batch) -> None:
@@ -63,8 +64,17 @@ class Watch:
     def forward(self, step: Step) -> None:
         """A batch has gone forward, not yet backward."""
 
+    def add_of_step(self, **values: Tensor | float) -> None:
+        """To what is seen, unless the step turns out to be left out."""
+        self._of_step.append(values)
+
     def gradients(self, norm: Tensor) -> None:
-        """They are there, and clipped; `norm` is what it was before."""
+        """They are there, and clipped; `norm` is what it was before. Where that is not finite the step is left out."""
+        finite = norm.isfinite()
+        for values in self._of_step:
+            add(self.seen, **{name: value.where(finite, 0) if isinstance(value, Tensor) else value * finite
+                              for name, value in values.items()})
+        self._of_step = []
 
     def after(self) -> None:
         """The weights have moved, and what follows them too."""
@@ -86,9 +96,10 @@ class Watch:
 
 
 def add(seen: dict, **values: Tensor | float) -> None:
-    """Sums by name; tensors stay on their device, so that no step waits for a number."""
+    """Sums by name; tensors stay on their device, so that no step waits for a number. Whole numbers stay whole."""
     for name, value in values.items():
-        value = value.detach().float() if isinstance(value, Tensor) else float(value)
+        if isinstance(value, Tensor):
+            value = value.detach().float() if value.is_floating_point() else value.long()
         if isinstance(value, Tensor) and isinstance(seen.get(name), Tensor):
             seen[name] = seen[name].to(value.device)  # those of a checkpoint come on the CPU
         seen[name] = seen[name] + value if name in seen else value

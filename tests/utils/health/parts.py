@@ -72,6 +72,12 @@ def step(batch: Batch | None = None, output: Output | None = None, parts: dict |
     return Step(loaded or batch, batch, output or Output(), LossReport(total, values, weights, stats or {}), epoch)
 
 
+def forward(watch: Watch, step: Step, norm: float = 1.0) -> None:
+    """And backward: with another norm than a finite one the step is left out."""
+    watch.forward(step)
+    watch.gradients(torch.tensor(norm))
+
+
 def clips(labels: list[int], **more) -> Batch:
     return Batch(torch.tensor(labels), [chr(ord("a") + place) for place in range(len(labels))], **more)
 

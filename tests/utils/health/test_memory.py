@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.utils.health.parts import clips, close, names, parts, reborn, step, video
+from tests.utils.health.parts import clips, close, forward, names, parts, reborn, step, video
 from utils.config import TextConfig
 from utils.health.memory import Bins, Queue
 from utils.losses import GHMCLoss, MoCoLoss
@@ -19,8 +19,7 @@ def put(queue: Queue, loss: MoCoLoss, labels: list[int], number: int = 1, times:
     queue.before(number, number, False)
     for _ in range(times):
         loss.enqueue(F.normalize(torch.randn(len(labels), 4), dim=-1), torch.tensor(labels))
-    queue.forward(step(clips(labels), Output(**output), {"moco": 1.0}))
-    queue.gradients(torch.ones(()))
+    forward(queue, step(clips(labels), Output(**output), {"moco": 1.0}))
 
 
 @pytest.mark.parametrize("size, batches", [(8, [2, 2]), (4, [3, 3, 3]), (4, [6]), (4, [6, 1, 9]), (1, [2, 1])])
@@ -70,8 +69,42 @@ def test_the_keys_of_a_step_that_is_left_out_are_not_waited_for():
     queue, loss = watch()
     put(queue, loss, [0, 1])
     queue.before(1, 1, False)
-    queue.forward(step(clips([1, 1])))
-    queue.gradients(torch.tensor(torch.nan))
+    forward(queue, step(clips([1, 1])), norm=torch.nan)
+    assert close(queue) == []
+
+
+def test_an_epoch_whose_steps_are_all_left_out_leaves_the_next_ones_figures_alone():
+    queue, loss = watch()
+    for norm in (torch.inf, 1.0):
+        queue.before(0, 0, False)
+        if norm == 1.0:
+            loss.enqueue(F.normalize(torch.randn(2, 4), dim=-1), torch.tensor([0, 1]))
+        forward(queue, step(clips([0, 1])), norm)
+        row = {}
+        assert close(queue, row=row) == []
+    assert row == pytest.approx({"health_queue_same_class": 0.5, "health_queue_age": 1.0})
+
+
+def test_keys_of_texts_of_a_step_that_is_left_out_are_not_kept():
+    queue, loss = watch(keys="text")
+    key, row = torch.eye(2, 4), {}
+    queue.before(0, 0, True)
+    loss.enqueue(key, torch.tensor([0, 1]))
+    forward(queue, step(output=Output(key=key)))
+    forward(queue, step(output=Output(key=key * torch.nan)), norm=torch.nan)
+    assert close(queue, row=row) == [] and row["health_queue_drift"] == pytest.approx(0, abs=1e-6)
+
+
+def test_more_keys_than_float32_can_count_are_counted():
+    queue, loss = watch()
+    queue.before(0, 0, False)
+    put = 2**24 + 3
+    queue.add_of_step(put=put, steps=1, same=torch.zeros(()))
+    queue.gradients(torch.ones(()))
+    queue.add_of_step(put=2, steps=1, same=torch.zeros(()))
+    queue.gradients(torch.ones(()))
+    loss.queue[:, 0] = 1
+    loss.count.fill_(8), loss.pointer.fill_((put + 2) % 8)
     assert close(queue) == []
 
 
@@ -82,8 +115,7 @@ def test_keys_of_texts_grow_stale(cosine, found):
     old = cosine * now + (1 - cosine**2) ** 0.5 * torch.eye(4)[2:]
     queue.before(0, 0, True)
     loss.enqueue(old, torch.tensor([0, 1]))
-    queue.forward(step(output=Output(key=now), parts={"moco": 1.0}))
-    queue.gradients(torch.ones(()))
+    forward(queue, step(output=Output(key=now), parts={"moco": 1.0}))
     assert names(close(queue, row=row)) == found
     assert row["health_queue_drift"] == pytest.approx(1 - cosine, abs=1e-5)
 
@@ -103,8 +135,8 @@ def bins(steps: int, training: bool = True, norm: float = 1.0, **shares: float) 
     for number in range(steps):
         watch.before(number, number, False)
         loss(torch.randn(5, 3), torch.arange(5) % 3)
-        watch.forward(step(stats={f"ghm_g_bin_{name}": torch.tensor(share) for name, share in shares.items()}))
-        watch.gradients(torch.tensor(norm))
+        stats = {f"ghm_g_bin_{name}": torch.tensor(share) for name, share in shares.items()}
+        forward(watch, step(stats=stats), norm)
         watch = reborn(watch)
     return close(watch)
 
