@@ -92,7 +92,8 @@ class Bins(Watch):
 
     def close(self, epoch: int, row: dict) -> Iterator[Finding]:
         steps, before = taken(self.seen, "steps"), self.seen.pop("updates", None)
-        shares = {name: taken(self.seen, name) / max(steps, 1) for name in sorted(self.seen) if name.startswith("ghm_g_bin_")}
+        shares = {name: taken(self.seen, name) / max(steps, 1) for name in sorted(self.seen)
+                  if name.startswith("ghm_g_bin_")}
         for loss in self.losses:
             if steps >= LEAST and int(loss.updates.sum()) == int(before):
                 yield Finding("error", "bins-stand-still", "GHM-C's bins were not updated in this epoch",

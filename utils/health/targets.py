@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from utils.cells import sentiment_cells, unmentioned_class
 from utils.findings import Finding
-from utils.health.watch import Step, Watch, Watched, add, taken
+from utils.health.watch import Step, Watch, Watched, taken
 
 FLAT, SHARP = 0.2, 0.995  # of the way from chance to 1: true-class mass below which, and above which, LDL is none
 TURN = 8  # a step in so many is counted
