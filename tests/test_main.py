@@ -368,9 +368,13 @@ def test_eval_beside_damaged_scores(finished, tmp_path, capsys, content):
     assert f"error: {folder}/metrics.json: " in (said := capsys.readouterr().err) and "delete it" in said
 
 
-def test_eval_help(capsys):
-    assert main(["eval", "--help"]) == main(["eval", "run", "-h"]) == 0
-    assert capsys.readouterr().out.count("--split test") == 2
+def test_eval_help(finished, capsys):
+    assert main(["eval", "--help"]) == 0 and "eval RUN [--split test]" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        main(["eval", str(finished[0]), "-h"])
+    said = capsys.readouterr().out
+    assert not end.value.code
+    assert all(name in said for name in ("--split train|val|test", "--probe linear|knn", "--root-dir"))
 
 
 def test_a_finished_run_is_left_as_it_is(finished, recipe, tmp_path):

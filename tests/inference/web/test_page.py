@@ -25,6 +25,7 @@ REPORT = "<h1>A small report</h1><script>parent.document.title = 'taken over'</s
 REVIEW = "Pin rất trâu <b>x</b>, chụp hình mờ & giá rẻ"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+SLOW = pytest.mark.slow  # a browser without a graphics card takes seconds a page
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,7 @@ def test_a_video_is_read(open_page, runs, film):
     assert player.evaluate("async video => { await video.play(); return video.paused }") is False
 
 
+@SLOW
 def test_the_slider_asks_about_another_moment(open_page, runs, film):
     answers = load_run(runs["clips"], "cpu", windows=WindowSettings(window=1)).predict(film)
     page = open_page()
@@ -148,6 +150,7 @@ def test_the_slider_asks_about_another_moment(open_page, runs, film):
         assert shown_chances(page) == close_to(answer.probabilities)
 
 
+@SLOW
 def test_what_was_said_of_a_video_before_is_forgotten(open_page, served, film):
     page = open_page()
     read(page, film)
@@ -168,6 +171,7 @@ def wrong(tmp_path_factory) -> dict[str, Path]:
     return {path.stem: path for path in root.iterdir()}
 
 
+@SLOW
 @pytest.mark.parametrize("name, said", [
     (None, "Choose a video, or record one, first."), ("broken", "not a video, or no frame can be decoded"),
     ("long", "The video is longer than 0.1 minutes; `main.py predict` reads any length.")])
@@ -184,6 +188,7 @@ def test_what_cannot_be_read_is_said_in_a_toast(open_page, served, wrong, name, 
         assert list(upload.parent.iterdir()) == [upload]  # of the answers nothing is left
 
 
+@SLOW
 def test_a_file_that_is_too_large_is_refused(open_page, served, wrong):
     page = open_page()
     page.locator(".upload input[type=file]").set_input_files(wrong["large"])
@@ -191,6 +196,7 @@ def test_a_file_that_is_too_large_is_refused(open_page, served, wrong):
     assert not [path for folder in served.private() for path in folder.rglob("large*")]
 
 
+@SLOW
 def test_what_the_camera_recorded_is_read(open_page):
     page = open_page(permissions=["camera", "microphone"])
     page.get_by_label("Capture from camera").click()
@@ -230,6 +236,7 @@ def test_a_review_has_its_aspects_in_colours(open_page, runs):
     assert page.locator(".review .words b").count() + page.locator(".review .words i").count() > 0
 
 
+@SLOW
 def test_examples_are_there_to_be_read_and_a_blank_review_is_not(open_page):
     page = open_page()
     page.get_by_role("tab", name="Reviews").click()
@@ -241,6 +248,7 @@ def test_examples_are_there_to_be_read_and_a_blank_review_is_not(open_page):
     expect(page.get_by_label("Review")).to_have_value(re.compile("^Máy đẹp, .* nhiệt tình.$"))
 
 
+@SLOW
 def test_reports_are_shown_and_no_script_in_them_runs(open_page):
     page = open_page()
     tabs = page.get_by_role("tab").all_inner_texts()
@@ -284,6 +292,7 @@ COLOURS = """selector => [...document.querySelectorAll(selector)].filter(part =>
 TEXTS = ".head h1, .quiet, .verdict b, .chances th, .why summary, button.read, [role=tab], .review .text, .review .chip"
 
 
+@SLOW
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_in_both_schemes_and_on_a_narrow_screen(open_page, film, tmp_path, scheme):
     page = open_page(color_scheme=scheme, viewport={"width": 1280, "height": 900})
