@@ -40,7 +40,8 @@ def reaching(where: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"--stream {where}: cannot be read: {first_line(error)}") from None
+        said = first_line(error.__cause__ or error)  # of a server fsspec says no more than the address
+        raise UserError(f"--stream {where}: cannot be read: {said}") from None
 
 
 class Place:

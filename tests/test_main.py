@@ -474,8 +474,8 @@ def training(words: list[str]):
             process.kill()
 
 
-@pytest.mark.parametrize("send", [pytest.param(os.kill, id="to the main process", marks=pytest.mark.slow),
-                                  pytest.param(os.killpg, id="to the workers too")])
+@pytest.mark.slow
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the main process", "to the workers too"])
 def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
     """A real process is ended in its second epoch or later; that epoch is then finished."""
     words = ["train", str(recipe), "--clip-model", "tiny", "--milestones", "99", "--num-workers", "1"]
@@ -494,6 +494,7 @@ def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
     assert (broken / "predictions.csv").read_text() == (whole / "predictions.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_one_line_and_leaves_a_checkpoint(recipe, tmp_path):
     folder = tmp_path / "run"
     words = ["train", str(recipe), "--clip-model", "tiny", "--num-workers", "1", "--output-dir", str(folder)]

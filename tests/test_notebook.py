@@ -50,6 +50,7 @@ def pictures(outputs: list) -> list[np.ndarray]:
     return [cv2.imdecode(np.frombuffer(base64.b64decode(png), np.uint8), cv2.IMREAD_COLOR) for png in coded]
 
 
+@pytest.mark.slow
 def test_it_prints_the_answers(outputs, answers):
     text = "".join(output.text for cell in outputs for output in cell if output.get("name") == "stdout")
     rows = [re.fullmatch(r"\s*([\d.]+) to\s+([\d.]+) s  (\w+)\s+([\d.]+)  (.+)", line).groups()
@@ -61,6 +62,7 @@ def test_it_prints_the_answers(outputs, answers):
     assert said == pytest.approx([answer.probability for answer in answers], abs=0.0051) and len(said) == 5
 
 
+@pytest.mark.slow
 def test_it_draws_probabilities_and_reasons(outputs):
     drawn = [pictures(cell) for cell in outputs]
     (curves,), (reasons,) = [found for found in drawn if found]
@@ -73,6 +75,7 @@ def test_it_draws_probabilities_and_reasons(outputs):
     assert reasons.shape[0] > 200 and reasons.std() > 30
 
 
+@pytest.mark.slow
 def test_other_classes_have_their_shares(outputs, small):
     said = ast.literal_eval(outputs[-1][-1].data["text/plain"])
     guess = load_run(small[0], "cpu", classes=["bored student", "focused student"], windows=WindowSettings(window=1.0))

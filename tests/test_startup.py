@@ -57,12 +57,14 @@ def test_help_and_mistakes_wait_for_no_library(clips, reviews, words, status):
     assert not imported(words.format(clips=clips, reviews=reviews).split(), status) & SLOW
 
 
+@pytest.mark.slow
 def test_a_run_on_clips_waits_for_what_reads_clips(clips, tmp_path):
     film = write_folder(tmp_path / "film", footage(3))
     packages = imported(["predict", str(clips), str(film), "--output-dir", str(tmp_path / "out")], 0)
     assert packages >= NUMBERS | OF_CLIPS and not packages & SELDOM  # open_clip brings transformers
 
 
+@pytest.mark.slow
 def test_a_run_on_reviews_waits_for_what_reads_reviews(reviews):
     packages = imported(["predict", str(reviews), ROWS[0][0]], 0)
     assert packages >= NUMBERS | OF_REVIEWS

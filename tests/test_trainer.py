@@ -66,7 +66,8 @@ def unbroken():
 
 
 @pytest.mark.parametrize("accumulate, stops, workers", [
-    (1, (2,), 0), (1, (5,), 0), (1, (1, 3), 2), (2, (1,), 0), (2, (3, 5), 2),
+    (1, (2,), 0), (2, (3, 5), 2),
+    *(pytest.param(*rest, marks=pytest.mark.slow) for rest in ((1, (5,), 0), (1, (1, 3), 2), (2, (1,), 0))),
 ])
 def test_a_resumed_run_equals_an_unbroken_one(train, unbroken, accumulate, stops, workers):
     flags = f"{EVERY_TERM} --accumulate {accumulate}"

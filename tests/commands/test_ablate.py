@@ -87,6 +87,7 @@ def test_from_a_study_to_its_tables(study, tmp_path, capsys, in_this_process):
         float(rows["no MoCo"]["uar"]) - float(rows["full"]["uar"]))
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_run_again_and_what_is_not_goes_on(study, out, in_this_process):
     words = study()
     assert main(words) == 0 and in_this_process == []
@@ -195,6 +196,7 @@ def write_study(folder: Path, recipe: dict, **changed) -> list[str]:
     return ["ablate", str(folder / "study.yaml"), "--output-dir", str(folder / "out")]
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_says_why(tiny, tmp_path, capsys):
     words = write_study(tmp_path, tiny, settings={"root_dir": str(tmp_path / "absent")})
     with pytest.raises(SystemExit) as end:

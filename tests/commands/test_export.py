@@ -239,6 +239,7 @@ def test_nothing_of_others_is_written_over(clips, tmp_path, capsys):
         assert main(["export", str(clips), "--output-dir", str(tmp_path / "own")]) == 0
 
 
+@pytest.mark.slow
 def test_onnx_is_not_run_beside_other_weights(clips, tmp_path):
     folder = shutil.copytree(clips, tmp_path / "run")
     assert main(["export", str(folder), "--format", "onnx"]) == 0

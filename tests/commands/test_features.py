@@ -50,7 +50,8 @@ def test_features_are_those_of_the_frames(configure, tmp_path):
     assert loaders["test"] is trainer.loaders["test"]  # not looked at before training is over
 
 
-@pytest.mark.parametrize("flags", ["", "--streams face", "--use-weighted-sampler --moco-keys video"])
+@pytest.mark.parametrize("flags", ["", *(pytest.param(flags, marks=pytest.mark.slow) for flags in (
+    "--streams face", "--use-weighted-sampler --moco-keys video"))])
 def test_a_training_on_features_comes_to_what_one_on_frames_does(trained, flags):
     """But for rounding; of images, where no frame is drawn, and without mixup, which blends what the network gets."""
     flags += " --mixup-alpha 0"

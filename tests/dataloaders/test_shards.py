@@ -389,7 +389,7 @@ def test_a_shard_that_a_server_has_not_is_not_asked_for_again(pack, tmp_path, mo
     pytest.importorskip("aiohttp", reason="fsspec reads http with it")
     waits = []
     monkeypatch.setattr(shards.time, "sleep", waits.append)
-    with serving(pack, Whole) as address, pytest.raises(UserError, match="cannot be read"):
+    with serving(pack, Whole) as address, pytest.raises(UserError, match="cannot be read: 404"):
         reader(f"{address}/elsewhere", pack).skip()
     assert waits == []
 

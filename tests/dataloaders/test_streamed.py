@@ -90,6 +90,7 @@ def test_processes_side_by_side_make_the_same_batches(pack, whole, monkeypatch, 
             (rank + 1) * size // world - rank * size // world for rank in range(world)]
 
 
+@pytest.mark.slow
 def test_real_processes_train_on_the_stream_as_one_does(recipe, small, tmp_path):
     """Each step's gradient is that of one process, to 1e-5 of the largest number in any."""
     own, place = small

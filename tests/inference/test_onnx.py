@@ -44,6 +44,7 @@ def test_a_vit_of_two_streams(clip_onnx):
     assert (onnx(batch).logits - onnx(turned).logits).abs().max() > 0.01  # which stream is which
 
 
+@pytest.mark.slow
 def test_a_small_cnn_of_one_stream_with_mirror_images(tmp_path):
     torch.manual_seed(0)
     settings = VideoModelConfig(contexts_number=3, temporal_heads=4, temperature=0.05, mirror=True,

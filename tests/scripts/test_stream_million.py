@@ -28,6 +28,7 @@ def test_samples_that_come_twice_are_told(tmp_path, monkeypatch):
         stream(tmp_path, 3000, 0)
 
 
+@pytest.mark.slow
 def test_a_child_that_was_there_before_is_not_counted(tmp_path):
     other = get_context("fork").Process(target=Event().wait, daemon=True)
     other.start()

@@ -98,6 +98,7 @@ def close_to(chances: dict[str, float]):
     return pytest.approx(chances, abs=6e-4)  # it shows tenths of a percent
 
 
+@SLOW
 def test_a_video_is_read(open_page, runs, film):
     answers = load_run(runs["clips"], "cpu", windows=WindowSettings(window=1)).predict(film)
     surest = max(answers, key=lambda answer: answer.probability)

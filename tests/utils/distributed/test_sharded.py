@@ -63,7 +63,7 @@ def test_the_gradient_of_every_step_is_that_of_one_process_that_holds_all(recipe
         assert far(expected["state"][part], found["state"][part]) == []
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", pytest.param("sgd", marks=pytest.mark.slow)])
 def test_steps_are_those_of_processes_that_hold_all(recipes, tmp_path, optimizer):
     """At a rate that moves weights; what follows them, and text features that are kept, move too."""
     flags = training.TERMS["everything"][1].replace("1e-12", "1e-4").replace("--moco-keys video", "--moco-keys text")

@@ -108,8 +108,8 @@ def test_the_gradient_of_every_step_is_that_of_one_process_with_the_joined_batch
             assert torch.allclose(value.double(), kept[place].double(), atol=1e-5), place
 
 
-@pytest.mark.parametrize("term", ["everything", *(pytest.param(term, marks=pytest.mark.slow) for term in (
-    "ghm", "supcon", "moco of views"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["everything", "ghm", "supcon", "moco of views"])
 def test_all_processes_hold_the_same_after_50_steps(recipes, tmp_path, term):
     """Bit for bit: weights, momentum encoder, average, queue, bins, optimiser, counts, and what was measured."""
     task, flags = TERMS[term]
