@@ -270,7 +270,8 @@ class Trainer:
         if lacking := self.state_dict().keys() - state.keys():
             raise UserError(f"the checkpoint lacks {', '.join(sorted(lacking))}: not the state of this training")
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            if state[name] or name != "scaler":  # begun where none was needed: a scale is sought anew
+                part.load_state_dict(state[name])
         self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]
         self.best, self.history = state["best"], state["history"]
 

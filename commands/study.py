@@ -14,6 +14,7 @@ from utils.errors import UserError
 from utils.markers import insert
 from utils.processes import Run, train_all
 from utils.recipe import load_config
+from utils.whole_file import whole_file
 
 
 def run_study(study: str, args: argparse.Namespace) -> None:
@@ -92,9 +93,12 @@ def write(page: Path, spec: Spec, table: str) -> None:
     """
     try:
         text = insert(page.read_text(encoding="utf-8"), f"ablation {spec.name}", table)
+        if table:
+            with whole_file(page) as file:
+                file.write(text)
     except OSError as error:
         raise UserError(f"--write {page}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"--write {page}: not UTF-8") from None
     except UserError as error:
         raise UserError(f"--write {page}: {error}") from None
-    if table:
-        page.write_text(text, encoding="utf-8")

@@ -30,12 +30,11 @@ class Boxes:
         self.table = {}
         for key, value in table.items():
             self.table[key] = self._frames(key, value) if isinstance(value, dict) else self._box(key, value)
-        self.by_name = {_name(key): key for key in table}
-        self.by_short_name = {}
+        self.by_name, self.by_short_name = {}, {}
         for key in table:
-            # A short name that two keys share would match the wrong clip.
-            short = _short(_name(key))
-            self.by_short_name[short] = None if short in self.by_short_name else key
+            # A name that two keys share would match the wrong clip: a.avi's beside a.mp4's, or without its folder.
+            for keys, name in ((self.by_name, _name(key)), (self.by_short_name, _short(_name(key)))):
+                keys[name] = None if name in keys else key
 
     def _frames(self, key: str, value: dict) -> dict[int, Box]:
         frames = {}
@@ -70,6 +69,8 @@ class Boxes:
         return bool(self._boxes(clip_id))
 
     def _boxes(self, clip_id: str) -> Box | dict[int, Box] | None:
+        if clip_id in self.table:
+            return self.table[clip_id]
         # One side at most may drop its first folder: with both, train/Anger/1 would match test/Anger/1.
         name = _name(clip_id)
         found = (self.by_name.get(name), self.by_name.get(_short(name)), self.by_short_name.get(name))

@@ -169,6 +169,8 @@ def load_reviews(config: TextConfig, names: tuple[list[str], list[str]] | None =
         splits["val"] = [review for i, review in enumerate(train) if i in held_out]
         splits["train"] = [review for i, review in enumerate(train) if i not in held_out]
         files["val"] = files["train"]
+        if not splits["train"]:
+            raise UserError(f"--val-fraction {data.val_fraction:g}: leaves none of {len(train)} reviews to train on")
     if not splits.get("val"):
         raise UserError("no validation reviews: give --val-annotation FILE, or --val-fraction 0.1 to hold out "
                         "training reviews")

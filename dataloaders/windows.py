@@ -18,7 +18,7 @@ from utils.config import ClipDataConfig
 from utils.structures import Batch
 
 MOST_FRAMES = 256  # that a window holds; of a longer or faster one, frames at even distances
-PICTURE_HEIGHT = 120  # pixels
+PICTURE_HEIGHT, PICTURE_WIDTH = 120, 480  # pixels, at most
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def cut_frames(frames: Iterable[tuple[Moment, Box | None]], config: ClipDataConf
         height, width = pixels.shape[:2]
         region, step = face_region(box, height, width, config.box_margin, config.centre_crop, missing)
         context = letterbox(pixels, size) if config.streams == "both" else None
-        picture = resize(pixels, max(round(width * PICTURE_HEIGHT / height), 1), PICTURE_HEIGHT)
+        scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
+        picture = resize(pixels, max(round(width * scale), 1), max(round(height * scale), 1))
         in_file = tuple(side * moment.scale for side in box) if box else None
         yield Shot(moment.number, moment.time, cut(pixels, region, size), context, picture, in_file, step)
 

@@ -198,8 +198,8 @@ class ClipPredictor:
 
 
 def is_camera(source: str) -> bool:
-    """A number stands for a camera, unless a file has that name."""
-    return source.isdecimal() and not Path(source).exists()
+    """A number stands for a camera, unless a file has that name, or it is as long as a date."""
+    return source.isdecimal() and len(source) < 5 and not Path(source).exists()
 
 
 def worth(answer: Answer, at: float | None) -> float:

@@ -17,7 +17,7 @@ from models import save_run_model
 from utils.config import Config, TextConfig
 from utils.recipe import save_config
 
-PRIVATE = ("root_dir", "output_dir", "unlabelled", "resume")  # of no use without the machine's files
+PRIVATE = ("root_dir", "output_dir", "unlabelled", "stream", "resume")  # of no use without the machine's files
 NAMED = {"clip_pretrained": r"[\w-][\w.-]*", "encoder": r"[\w-][\w.-]*(/[\w.-]+)?"}  # or the path of what lies here
 FILES = ["config.json", "config.yaml", "model.safetensors", "README.md", "tokenizer/*"]
 

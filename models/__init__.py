@@ -7,7 +7,7 @@ from torch import nn
 
 from models.weights import load_part, load_weights, read_about, save_run_model
 from utils.config import Config, SimclrConfig, TextConfig, VideoConfig
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.seeding import INITIAL, seed_torch
 from utils.structures import Labels
 
@@ -75,7 +75,12 @@ def text(config: TextConfig, labels: Labels, about: dict) -> nn.Module:
     from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
 
     settings = config.model
-    encoder = encoder_of(config_of(about["encoder"])) if about else load_encoder(settings.encoder, settings.vocab_size)
+    try:
+        encoder = encoder_of(config_of(about["encoder"])) if about else None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError("model.safetensors does not say what encoder its weights are of, or one that is not known "
+                        f"here: {type(error).__name__}: {first_line(error)}") from None
+    encoder = encoder or load_encoder(settings.encoder, settings.vocab_size)
     if config.data.max_tokens > (limit := longest_input(encoder.config)):
         raise UserError(f"--max-tokens {config.data.max_tokens}: {settings.encoder} reads {limit} at most")
     if config.train.freeze_embeddings:

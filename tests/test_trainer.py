@@ -478,6 +478,16 @@ def test_a_gradient_beyond_the_scale_is_skipped_and_the_scale_halved(counting):
     assert trainer.history[0]["skipped"] == 1 and "grad_norm" not in trainer.history[0]
 
 
+def test_what_was_begun_without_a_scale_goes_on_with_one_and_the_other_way_round(counting):
+    """As a run does that `auto` gives another precision on another device."""
+    amp = dict(use_amp=True, amp_dtype="fp16")
+    for before, after, scale in (({}, amp, 65536), (amp, {}, 1)):
+        old, new = (counting(Listed([0]), Listed([2]), epochs=1, **kind) for kind in (before, after))
+        old.fit()
+        new.load_state_dict(old.state_dict())
+        assert (new.steps, new.model.steps.item(), new.scaler.get_scale()) == (1, old.model.steps.item(), scale)
+
+
 def test_a_gradient_that_no_scale_makes_finite_names_the_clips(counting):
     """The scale falls from 65536 to 1 in 16 skipped steps."""
     trainer = counting(Listed([0, 0]), Listed([2]), slope=math.inf, epochs=30, use_amp=True, amp_dtype="fp16")

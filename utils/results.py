@@ -73,9 +73,8 @@ def read_metrics(path: Path) -> dict[str, dict]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}; delete it, and `eval` writes it anew") from None
-    if not isinstance(metrics, dict):
-        raise UserError(f"{path}: must be scores by split, not a {type(metrics).__name__}; delete it, and `eval` "
-                        "writes it anew")
+    if not isinstance(metrics, dict) or not all(isinstance(scores, dict) for scores in metrics.values()):
+        raise UserError(f"{path}: must be scores by split; delete it, and `eval` writes it anew")
     return metrics
 
 

@@ -32,7 +32,7 @@ def learning_rate_factor(
 ) -> float:
     """Linear warm-up, then a factor `gamma` at each milestone, or a half cosine to 0 if there is none."""
     if epoch < warmup:
-        return max(epoch, 0.02) / warmup  # never 0: the first step should move
+        return min(1.0, max(epoch, 0.02) / warmup)  # never 0: the first step should move
     if milestones:
         return gamma ** sum(epoch >= milestone for milestone in milestones)
     return 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / max(epochs - warmup, 1e-9)))

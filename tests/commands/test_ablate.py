@@ -172,6 +172,9 @@ def test_a_page_without_markers_is_found_before_the_first_training(study, tmp_pa
     (tmp_path / "page.md").write_text("no markers\n")
     assert main([*study(), "--write", str(tmp_path / "page.md")]) == 2 and in_this_process == []
     assert "page.md: must hold <!-- ablation small --> and, after it" in capsys.readouterr().err
+    (tmp_path / "page.md").write_bytes(b"\xff <!-- ablation small --> <!-- /ablation small -->")
+    assert main([*study(), "--write", str(tmp_path / "page.md")]) == 2 and in_this_process == []
+    assert capsys.readouterr().err == f"error: --write {tmp_path}/page.md: not UTF-8\n"
 
 
 def test_help(capsys):

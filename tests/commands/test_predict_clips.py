@@ -118,7 +118,8 @@ def test_what_files_are_called(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     assert [stem_of(name) for name in ("a/b.c.mp4", "clip.v1", "clip.jpg/", "7", "8", ".", "..", "x.jpg")] == [
         "b.c", "clip.v1", "clip", "7", "camera-8", tmp_path.name, tmp_path.parent.name, "x"]
-    assert [is_camera(name) for name in ("7", "8", "-1", "8.mp4")] == [False, True, False, False]
+    names = ("7", "8", "9999", "20251129183000", "-1", "8.mp4")
+    assert [is_camera(name) for name in names] == [False, True, True, False, False, False]
 
 
 def test_inputs_of_one_name_are_told_apart_by_their_folders():

@@ -51,6 +51,14 @@ def test_a_short_name_that_two_keys_share_matches_neither(boxes):
     assert found.get("B/train/x/1", 0) == OTHER
 
 
+def test_names_that_differ_in_their_extension_alone_have_each_their_own(boxes):
+    found = boxes({"train/x/1.avi": list(BOX), "train/x/1.png": list(OTHER), "train/x/2": list(BOX)})
+    assert (found.get("train/x/1.avi", 0), found.get("train/x/1.png", 0)) == (BOX, OTHER)
+    assert found.get("train/x/1", 0) is None and found.get("train/x/1.mp4", 0) is None  # it might be either
+    both = boxes({"train/x/1": list(BOX), "train/x/1.avi": list(OTHER)})  # a folder of frames beside a video
+    assert (both.get("train/x/1", 0), both.get("train/x/1.avi", 0)) == (BOX, OTHER)
+
+
 def test_a_dot_in_a_name_is_no_extension(boxes):
     found = boxes({"train/mr.smith": list(BOX), "train/mr.jones": list(OTHER)})
     assert found.get("train/mr.jones.avi", 0) == OTHER

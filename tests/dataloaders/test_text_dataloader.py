@@ -140,7 +140,9 @@ def test_a_share_is_held_out_for_validation(tmp_path):
 
 
 @pytest.mark.parametrize("flags, said", [
-    ("--val-annotation None", "no validation reviews"), ("--train-annotation None", "--train-annotation is missing"),
+    ("--val-annotation None", "no validation reviews"),
+    ("--val-annotation None --val-fraction 0.99", "--val-fraction 0.99: leaves none of 8 reviews to train on"),
+    ("--train-annotation None", "--train-annotation is missing"),
     ("--train-annotation absent.csv", "--train-annotation absent.csv: no such file"),
     ("--dataset demo_reviews --root-dir None", "--root-dir is where its tables are written"),
 ])

@@ -217,11 +217,13 @@ def test_a_shot_says_where_it_comes_from():
     assert larger == pytest.approx([side * 2.5 for side in region])
 
 
-@pytest.mark.parametrize("width", [1, 3000])
-def test_the_picture_is_120_pixels_high_and_a_pixel_wide_at_least(width):
-    moment = Moment(np.full((480, width, 3), 9, np.uint8), 0, 0.0)
+@pytest.mark.parametrize("height, width, small", [
+    (480, 1, (120, 1)), (480, 1900, (120, 475)), (480, 3000, (77, 480)), (2, 1920, (1, 480)), (1, 1, (120, 120))])
+def test_the_picture_is_small_whatever_the_frame(height, width, small):
+    """All of a window's frames are held."""
+    moment = Moment(np.full((height, width, 3), 9, np.uint8), 0, 0.0)
     (cut,) = cut_frames([(moment, None)], CONFIG)
-    assert cut.picture.shape == (120, max(round(width / 4), 1), 3) and (cut.picture == 9).all()
+    assert cut.picture.shape == (*small, 3) and (cut.picture == 9).all()
 
 
 # Batches

@@ -206,7 +206,7 @@ def every_setting(config) -> dict:
 def assert_told(config, name, value, told):
     section = next(key for key, kind in config.sections().items() if name in {field.name for field in fields(kind)})
     config = replace(config, **{section: replace(getattr(config, section), **{name: value})})
-    private = {"root_dir": None, "output_dir": None, "resume": ""}
+    private = {"root_dir": None, "output_dir": None, "resume": ""}  # a stream needs a pack, and is tested below
     assert every_setting(without_paths(config)) == every_setting(config) | private | {name: told}
 
 
@@ -217,7 +217,7 @@ def test_no_file_of_a_run_on_clips_tells_of_the_machine(clip_run, configure, tmp
     for section, kind in config.sections().items():
         part = getattr(config, section)
         paths = {field.name: Path(home, field.name) for field in fields(kind) if "Path" in str(field.type)}
-        paths |= {name: f"{home}/{name}.pt" for name in ("clip_pretrained", "resume") if hasattr(part, name)}
+        paths |= {name: f"{home}/{name}.pt" for name in ("clip_pretrained", "resume", "stream") if hasattr(part, name)}
         config = replace(config, **{section: replace(part, **paths)})
     assert str(config).count("alice") >= 9
     folder = shutil.copytree(clip_run, tmp_path / "alice")

@@ -10,7 +10,7 @@ from torch import nn
 from models import build_model, load_run_model, save_run_model
 from models.weights import read_about
 from tests.models.test_clip import old_layout, openai_state
-from utils.config import Config
+from utils.config import Config, TextConfig
 from utils.errors import UserError
 from utils.recipe import load_config
 from utils.structures import Batch, Labels
@@ -221,6 +221,12 @@ def test_a_run_that_reads_reviews_has_no_such_encoder(configure, tmp_path):
     save_run_model(model, LABELS, tmp_path)
     with pytest.raises(UserError, match=f"^--init-from {tmp_path}: that run has no encoder of clips$"):
         build_model(configure(f"--init-from {tmp_path}"), LABELS)
+
+
+@pytest.mark.parametrize("about", [{}, {"encoder": 3}, {"encoder": {"model_type": "of-next-year"}}])
+def test_weights_that_do_not_say_what_encoder_of_reviews_they_are_of(about):
+    with pytest.raises(UserError, match="^model.safetensors does not say what encoder its weights are of, or one "):
+        build_model(TextConfig(), LABELS, about | {"x": 1})
 
 
 def test_the_text_tower_keeps_its_pretrained_weights_beside_an_encoder_of_a_run(configure, pretrain, tmp_path):

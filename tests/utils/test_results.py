@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from utils.config import VideoConfig
+from utils.errors import UserError
 from utils.prediction import Predictions
-from utils.results import EpochTable, summarise, write_history, write_json, write_predictions
+from utils.results import EpochTable, read_metrics, summarise, write_history, write_json, write_predictions
 from utils.structures import Batch, Labels
 from utils.tally import Tally
 from utils.tasks.clips import Clips
@@ -46,6 +47,13 @@ def test_a_split_in_metrics_json(tmp_path):
     assert read["cross_entropy"] == pytest.approx((2.126928 + 0.126928) / 2)
     assert read["shares"] == {"box": 0.5} and read["left_out"] == {"lost": "empty"}
     assert read["baselines"]["majority"]["class"] == "calm"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"test": 3}', '{"val": {}, "test": []}'])
+def test_scores_that_are_none(tmp_path, text):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(UserError, match=f"^{tmp_path}/m.json: must be scores by split; delete it"):
+        read_metrics(tmp_path / "m.json")
 
 
 def test_the_table_repeats_its_heading_when_a_term_sets_in(capsys):

@@ -27,6 +27,12 @@ def test_warm_up_is_linear_and_never_nought():
     assert factor == pytest.approx([0.01, 0.25, 0.5, 0.75])
 
 
+@pytest.mark.parametrize("warmup", [1e-3, 0.008, 0.02])
+def test_a_short_warm_up_never_raises_the_rate(warmup):
+    epochs = 0, warmup / 2, 0.99 * warmup
+    assert [learning_rate_factor(epoch, 10, warmup, (20,), 0.1) for epoch in epochs] == [1, 1, 1]
+
+
 def test_milestones_multiply():
     factor = [learning_rate_factor(epoch, 20, 0, (10, 15), 0.1) for epoch in (0, 9.99, 10, 14.9, 15, 19)]
     assert factor == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])

@@ -19,7 +19,7 @@ class Rates(Watch):
     def _factor(self, epoch: float) -> float:
         s = self.config.train
         if epoch < s.warmup_epochs:
-            return max(epoch, 0.02) / s.warmup_epochs
+            return min(1.0, max(epoch, 0.02) / s.warmup_epochs)
         if s.milestones:
             return s.gamma ** len([m for m in s.milestones if m <= epoch])
         return (1 + math.cos(math.pi * (epoch - s.warmup_epochs) / max(s.epochs - s.warmup_epochs, 1e-9))) / 2

@@ -19,6 +19,10 @@ def test_the_schedule_by_hand():
     assert factors(steps, [0, 0.99, 1, 2.9, 3]) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
+def test_a_short_warm_up_by_hand():
+    assert factors(Rates(parts(video(epochs=6, warmup_epochs=0.005))), [0, 0.004]) == [1, 1]
+
+
 @pytest.mark.parametrize("off, found", [(1.0, []), (1.0005, []), (1.01, ["learning-rate"]), (0.99, ["learning-rate"])])
 def test_each_step_has_its_rate(off, found):
     watch = Rates(parts(video(epochs=4, warmup_epochs=0, milestones=(), lr=0.1)))
