@@ -16,7 +16,7 @@ from dataloaders.features import read_features, write_features
 from dataloaders.fingerprints import data_files
 from dataloaders.loader import Loader
 from trainer import Trainer
-from utils.alone import alone_in
+from utils.alone import alone_in, is_taken
 from utils.distributed import first
 from utils.errors import UserError
 from utils.provenance.hashes import file_hash
@@ -47,19 +47,16 @@ def with_features(trainer: Trainer, run_dir: Path) -> dict[str, Loader]:
 
 def _make_missing(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
     """Of several runs that need the same, one makes them and the others wait."""
-    said = []
-
-    def give_up() -> int | None:
-        if not said:
-            said.append(log.info("%s: another run makes these features; waiting for it", folder))
-        return trainer.interrupt.signal
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with alone_in(folder, give_up) as alone:
-            for unfinished in folder.glob("tmp*") if alone else ():  # of one that was killed
+        if is_taken(folder):
+            log.info("%s: another run makes these features; waiting for it", folder)
+        with alone_in(folder, give_up=lambda: trainer.interrupt.signal) as alone:
+            if not alone:
+                return
+            for unfinished in folder.glob("tmp*"):  # of one that was killed
                 shutil.rmtree(unfinished)
-            if alone and read_features(loader, folder, split) is None:
+            if read_features(loader, folder, split) is None:
                 _make(trainer, loader, folder, split)
     except OSError as error:
         raise UserError(f"{folder}: features cannot be written: {error.strerror}") from None

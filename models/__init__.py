@@ -75,12 +75,14 @@ def text(config: TextConfig, labels: Labels, about: dict) -> nn.Module:
     from models.text_encoder import config_of, encoder_of, load_encoder, longest_input
 
     settings = config.model
-    try:
-        encoder = encoder_of(config_of(about["encoder"])) if about else None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError("model.safetensors does not say what encoder its weights are of, or one that is not known "
-                        f"here: {type(error).__name__}: {first_line(error)}") from None
-    encoder = encoder or load_encoder(settings.encoder, settings.vocab_size)
+    if about:
+        try:
+            encoder = encoder_of(config_of(about["encoder"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError("model.safetensors does not say what encoder its weights are of, or one that is not known "
+                            f"here: {type(error).__name__}: {first_line(error)}") from None
+    else:
+        encoder = load_encoder(settings.encoder, settings.vocab_size)
     if config.data.max_tokens > (limit := longest_input(encoder.config)):
         raise UserError(f"--max-tokens {config.data.max_tokens}: {settings.encoder} reads {limit} at most")
     if config.train.freeze_embeddings:

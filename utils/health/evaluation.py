@@ -1,7 +1,6 @@
 """What an evaluation says of a sample, and the scores made of it, worked out again by other means."""
 
 import contextlib
-import logging
 from collections.abc import Iterator
 
 import torch
@@ -10,13 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from utils.distributed import exchanged
-from utils.errors import UserError
+from utils.errors import UserError, first_line
 from utils.findings import Finding, of_some
 from utils.health.watch import Watch
 from utils.prediction import Predictions
 from utils.structures import NO_POLARITY, NOT_MENTIONED, Batch
-
-log = logging.getLogger("camxuc")
 
 OFF, OFF_LOW = 0.02, 0.2  # of the spread over samples, in float32 and in low precision: a sample's own lies far below
 LEAST = 3  # samples, for a spread
@@ -37,8 +34,11 @@ class InStep(Watch):
         draws = {loader.ids[draw.index]: draw for draw in planned}
         chosen = [place for place in (0, len(predictions.ids) - 1) if predictions.ids[place] in draws]
         batches = [_read(loader, draws[predictions.ids[place]]) for place in chosen]
+        told = exchanged([batch if isinstance(batch, str) else len(batch) > 0 for batch in batches])
+        if wrong := [text for in_each in told for text in in_each if isinstance(text, str)]:
+            raise RuntimeError(wrong[0])  # in all processes: one alone without this watch would be out of step
         # One that a process cannot read any more goes through no network: several processes meet there.
-        read = [all(in_each) for in_each in zip(*exchanged([batch is not None for batch in batches]))]
+        read = [all(in_each) for in_each in zip(*told)]
         again = [self._alone(network, batch, name) if there else None for batch, there in zip(batches, read)]
         spread = (said - said.mean(dim=0)).abs().max()
         share = OFF if self.watched.precision.dtype is None else OFF_LOW
@@ -59,16 +59,14 @@ class InStep(Watch):
                           "through, and how predictions and ids are joined", **of_some(names))
 
 
-def _read(loader, draw) -> Batch | None:
-    """A batch of one sample; None, where it cannot be read, whatever that is due to."""
+def _read(loader, draw) -> Batch | str:
+    """A batch of one sample, or of none where it is bad; or what has gone wrong."""
     try:
-        batch = loader.collate([loader.dataset[draw]])
-        return batch if len(batch) else None
+        return loader.collate([loader.dataset[draw]])
     except UserError:
         raise
-    except Exception:
-        log.debug("a sample cannot be read again", exc_info=True)
-        return None
+    except Exception as error:
+        return f"a sample cannot be read again: {type(error).__name__}: {first_line(error)}"
 
 
 @contextlib.contextmanager

@@ -99,12 +99,22 @@ def test_the_embedding_is_looked_at_where_there_are_no_logits(rows):
 
 
 @pytest.mark.parametrize("error", [KeyError("gone"), MemoryError(), OSError("stale")])
-def test_a_sample_that_cannot_be_read_again_says_nothing(rows, monkeypatch, error):
-    """In one of several processes; it tells the others, who would wait for it."""
-    told = []
+def test_an_error_in_one_process_ends_the_watch_in_all(rows, monkeypatch, error):
+    """They would wait for it, now or at the next evaluation."""
+    told, passes, seen = [], passed(Scaled(9.0), rows), watch(rows)
     monkeypatch.setattr(module, "exchanged", lambda value: told.append(value) or [value])
-    monkeypatch.setattr(type(rows), "collate", lambda self, samples: exec("raise error", {"error": error}))
-    assert of(watch(rows), passed(Scaled(9.0), rows)) == [] and told == [[False, False]]
+    with monkeypatch.context() as broken:
+        broken.setattr(type(rows), "collate", lambda self, samples: exec("raise error", {"error": error}))
+        with pytest.raises(RuntimeError, match=f"^a sample cannot be read again: {type(error).__name__}: "):
+            seen.evaluated("val", passes)
+    monkeypatch.setattr(module, "exchanged", lambda value: [value, told[0]])  # this process could read it
+    with pytest.raises(RuntimeError, match=f"^a sample cannot be read again: {type(error).__name__}: "):
+        seen.evaluated("val", passes)
+
+
+def test_a_sample_that_is_bad_in_one_process_goes_through_no_network(rows, monkeypatch):
+    monkeypatch.setattr(module, "exchanged", lambda value: [value, [False] * len(value)])
+    assert of(watch(rows), passed(Scaled(9.0), rows)) == []
 
 
 def test_samples_listed_twice_and_too_few_say_nothing(rows):
