@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fresh import in_fresh_process
 from utils import whole_file as module
 from utils.errors import UserError
 from utils.whole_file import whole_file
@@ -90,7 +91,11 @@ def test_no_folder_no_permission_no_room(tmp_path, monkeypatch):
 
 
 def killed_at_line(number: int, work) -> bool:
-    """Do the work in a process that is killed before the line of that number of this module; whether it was."""
+    """Do the work in a process that is killed before the line of that number of the module; whether it was.
+
+    The process is forked, so that this one must have no other threads, which may hold locks.
+    """
+    assert threading.active_count() == 1
     child = os.fork()
     if child == 0:
         lines = iter(range(1, number))
@@ -110,11 +115,10 @@ def killed_at_line(number: int, work) -> bool:
     return status != 0
 
 
-def test_killed_at_any_line_one_of_both_files_is_whole(tmp_path):
+def kill_at_each_line(folder: Path) -> None:
     """The text is longer than what is buffered, so that part of it is on its way to the disk."""
-    assert threading.active_count() < 5
-    old, new, former, number = "a" * 99_999, "b" * 99_999, tmp_path / "former", 0
-    path, seen, going_on = tmp_path / "a", set(), True
+    old, new, former, number = "a" * 99_999, "b" * 99_999, folder / "former", 0
+    path, seen, going_on = folder / "a", set(), True
     while going_on:
         number += 1
         write(path, old)
@@ -123,4 +127,8 @@ def test_killed_at_any_line_one_of_both_files_is_whole(tmp_path):
         seen.add(found and found[0])
         assert found in (old, new) or found is None and former.read_text() == old
         former.unlink(missing_ok=True)
-    assert number > 12 and seen == {"a", "b", None} and os.listdir(tmp_path) == ["a"]
+    assert number > 12 and seen == {"a", "b", None} and os.listdir(folder) == ["a"]
+
+
+def test_killed_at_any_line_one_of_both_files_is_whole(tmp_path):
+    in_fresh_process(kill_at_each_line, tmp_path)
