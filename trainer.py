@@ -28,7 +28,7 @@ from utils.records import Records
 from utils.results import write_history
 from utils.schedules import learning_rate_factor
 from utils.seeding import STEP, seed_torch
-from utils.skips import EVERY, Skips
+from utils.skips import Skips
 from utils.structures import Batch
 from utils.tally import Tally
 from utils.tasks import Task
@@ -60,7 +60,7 @@ class Trainer:
         self.health = Health(Watched(config, task.labels, self.model, self.averaged, self.objective, self.optimizer,
                                      self.precision, loaders), run_dir, watches)
         self.history: list[dict] = []
-        self.best = {"score": -1.0, "cross_entropy": 0.0, "epoch": -1}
+        self.best = {"score": -1.0, "cross_entropy": 0.0, "epoch": 0}
         self.said: dict[str, str] = {}
         self.interrupt = Interrupt(patient=world_size() > 1)
 
@@ -152,8 +152,7 @@ class Trainer:
             decay = min(self.settings.ema, (1 + self.steps) / (10 + self.steps))
             move_towards(self.averaged, self.model, decay)
         self.health.after()
-        if self.steps % EVERY == 0:
-            self.skips.check(self.steps)
+        self.skips.after(self.steps)
 
     def _seed(self) -> np.random.Generator:
         """The step's stream, the same in all processes; their dropout is not, for their rows are others."""
@@ -229,9 +228,8 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """All epochs are done, or --early-stop says so."""
-        patience = self.settings.early_stop
-        stale = bool(patience) and self.epoch - self.best["epoch"] >= patience and self.epoch > 0
-        return self.epoch >= self.settings.epochs or stale
+        s = self.settings
+        return self.epoch >= s.epochs or 0 < s.early_stop <= self.epoch - self.best["epoch"]
 
     def _say(self, tally: Tally) -> None:
         """What a pass met, when it is not what the pass before met."""

@@ -1,1 +1,1 @@
-"""What main.py can be asked to do, each a function of its words."""
+"""The commands of main.py, each a module of its name; the others are what these are built of."""

@@ -2,8 +2,8 @@
 
 from commands.output_files import make_folder
 from utils.config import BenchSettings
-from utils.errors import UserError
-from utils.recipe import nearest, parse_flags
+from utils.errors import UserError, nearest
+from utils.recipe import parse_flags
 
 # Modules of benchmarks/, in the order in which `all` runs them.
 BENCHES = ("startup", "text_tower", "step", "heads", "losses", "loading", "features", "throughput", "memory", "growth")

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from commands.output_files import make_folder
 from utils.findings import table
 from utils.recipe import load_config
 
@@ -28,12 +29,15 @@ def check(recipe: str, flags: list[str]) -> int:
 
     Returns:
         the exit status: 1 if there is an error, or with --strict a warning.
+    Raises:
+        UserError: a mistake in the flags, or a folder that cannot be made.
     """
     if {"-h", "--help"} & set(flags):
         print(FLAGS)
     own, flags = take_own_flags(flags)
     config = load_config(recipe, flags)
     page = (config.train.output_dir or Path("runs") / f"{config.recipe}-check") / "check.html"
+    make_folder(page.parent)
     from commands.examine import examine_recipe  # only now: it brings torch, which takes seconds
 
     findings = examine_recipe(config, page, own.full)

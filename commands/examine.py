@@ -55,6 +55,5 @@ def examine_recipe(config: Config, page: Path, full: bool) -> list[Finding]:
         except UserError as error:
             return [Finding("error", "cannot-begin", str(error))]
         findings = examine(trainer, full)
-        page.parent.mkdir(parents=True, exist_ok=True)
         write_check_page(page, config.recipe, findings, contact_sheet(config, trainer.loaders, trainer.task.labels))
     return findings

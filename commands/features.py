@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from dataloaders.features import read_features, write_features
 from dataloaders.fingerprints import data_files
 from dataloaders.loader import Loader
+from dataloaders.workers import workers_of
 from trainer import Trainer
 from utils.alone import alone_in, is_taken
 from utils.distributed import first
@@ -70,7 +70,7 @@ def _make(trainer: Trainer, loader: Loader, folder: Path, split: str) -> None:
         with torch.autocast(trainer.device.type, dtype=dtype, enabled=dtype is not None):
             return encoder.see(frames.to(trainer.device))
 
-    workers = min(data.num_workers, os.cpu_count() or 1)
+    workers = workers_of(data)
     with (tqdm(total=loader.size, desc=f"features of {split}", leave=False, dynamic_ncols=True) as bar,
           contextlib.closing(write_features(loader, workers, data.reader_timeout, see, folder, split)) as made):
         for done in made:

@@ -4,7 +4,6 @@ Beside them, on the same labels, stand those of the network as it was before tra
 """
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -17,11 +16,9 @@ from dataloaders.subset import labelled_places
 from models import build_model
 from utils.config import ClipDataConfig, Config
 from utils.errors import UserError
-from utils.precision import choose_device, choose_precision
-from utils.prediction import Predictions, predict
+from utils.prediction import predict_split
 from utils.probe import PROBES
 from utils.structures import Batch, Labels, Output
-from utils.tally import Tally
 from utils.tasks.clip_metrics import score
 
 log = logging.getLogger("camxuc")
@@ -75,11 +72,11 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
         raise UserError("--probe: its classifier is fitted on the training split; score it on val or test")
     fractions = FRACTIONS if config.data.label_fraction == 1 else (config.data.label_fraction,)
     if loaders is None:
-        loaders, _ = build_loaders(replace(config, data=replace(config.data, label_fraction=1.0)), run_dir, labels)
+        loaders, _ = build_loaders(config, run_dir, labels)  # all labels
     if split not in loaders:
         raise UserError(f"{run_dir}: its recipe has no {split} split")
     networks = SideBySide({"this run": model, "before training": build_model(config, labels), "pixels": Pixels()})
-    bank, queries = (_predictions(config, networks, loaders[name], name) for name in ("train", split))
+    bank, queries = (predict_split(config, networks, loaders[name], name)[0] for name in ("train", split))
     if shared := set(bank.ids) & set(queries.ids):
         log.warning("the probe learns from %d of the clips that it is scored on, e.g. %s", len(shared), min(shared))
     parts = zip(networks.widths, networks.parted(bank.embedding).values(), networks.parted(queries.embedding).values())
@@ -94,12 +91,6 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
             rows.append({"fraction": fraction, "labels": len(draws[0]), "features": name,
                          "war": [scores["war"] for scores in found], "uar": [scores["uar"] for scores in found]})
     return rows
-
-
-def _predictions(config: Config, networks: nn.Module, loader, split: str) -> Predictions:
-    device = choose_device(config.train.device)
-    tally = Tally(split, loader.size, config.data.max_bad_clips, loader.unit)
-    return predict(networks.to(device), loader.epoch(0), device, tally, choose_precision(config.train, device).dtype)
 
 
 def probe_table(rows: list[dict], kind: str, split: str) -> str:

@@ -8,11 +8,9 @@ from dataloaders import build_loaders
 from models import load_run_model
 from utils.config import Config, flag
 from utils.errors import UserError
-from utils.precision import choose_device, choose_precision
-from utils.prediction import predict
+from utils.prediction import predict_split
 from utils.provenance import differences, tell_aloud
 from utils.results import read_metrics, summarise, write_json
-from utils.tally import Tally
 from utils.tasks import build_task
 
 
@@ -37,10 +35,7 @@ def score_run(run_dir: Path, config: Config, split: str, kind: str | None, chang
     if split not in loaders:
         raise UserError(f"{run_dir}: its recipe has no {split} split")
     task = build_task(config, labels)
-    device = choose_device(config.train.device)
-    tally = Tally(split, loaders[split].size, config.data.max_bad_clips, loaders[split].unit)
-    dtype = choose_precision(config.train, device).dtype
-    predictions = predict(model.to(device), loaders[split].epoch(0), device, tally, dtype)
+    predictions, tally = predict_split(config, model, loaders[split], split)
     scores = summarise(predictions, tally, task)
     print(tally)
     print(task.describe(split, scores))

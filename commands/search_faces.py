@@ -12,6 +12,7 @@ from dataloaders.faces.clip_faces import find_in_clips
 from dataloaders.faces.detector import DETECTORS
 from dataloaders.faces.sheet import face_sheet
 from dataloaders.lists import scan_unlabelled
+from dataloaders.workers import workers_of
 from utils.config import Config, FacesSettings, SimclrConfig
 from utils.errors import UserError
 from utils.report.faces import write_faces_page
@@ -30,7 +31,7 @@ def search_faces(config: Config, own: FacesSettings) -> None:
     left = [clip for name, clip in clips.items() if name not in searched]
     if left:
         DETECTORS[own.face.detector](own.face)  # what it lacks is said here, and not by each process
-        jobs = config.data.num_workers if own.jobs is None else own.jobs
+        jobs = workers_of(config.data) if own.jobs is None else own.jobs
         found = find_in_clips(left, own.face, jobs, config.data.reader_timeout)
         boxes.add(tqdm(found, total=len(clips), initial=len(clips) - len(left), desc="faces", unit=" clips"))
     boxes.write()

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from commands.output_files import make_folder
 from utils.ablation import plot
 from utils.ablation.counts import read_counts
 from utils.ablation.spec import Spec, read_spec
@@ -36,6 +37,7 @@ def run_study(study: str, args: argparse.Namespace) -> None:
         for run in runs.values():
             print("finished" if run.done else "go on   " if run.started else "train   ", *run.command[1:])
         return
+    make_folder(folder)
     failed = train_all(list(runs.values()), args.jobs)
     counts = read_all(spec, runs, failed)
     if counts:

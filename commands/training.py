@@ -39,14 +39,15 @@ def run_training(config: Config, recipe: str) -> None:
         with RunLog(run_dir) if rank() == 0 else silence():
             state = first(lambda: run_to_resume(config, run_dir))
             trainer = _trainer(config, run_dir)
-            if state:
+            if resumed := bool(state):
                 _go_on(trainer, state, config.train.resume)
                 log.info("resumed %s after epoch %d, step %d", run_dir, trainer.epoch, trainer.steps)
+            del state  # as large as all that is trained
             if trainer.finished and first(lambda: has_results(run_dir)):
                 log.info("%s is finished, and its test split has been read; --epochs N trains on", run_dir)
                 return
             with _stopping(trainer):
-                first(lambda: _begin(trainer, run_dir, recipe, resumed=bool(state)))
+                first(lambda: _begin(trainer, run_dir, recipe, resumed))
                 trainer.check_signals()
                 if getattr(config.data, "cache_features", False):
                     trainer.loaders = with_features(trainer, run_dir)
@@ -67,7 +68,6 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
 
 def _trainer(config: Config, run_dir: Path) -> Trainer:
     """As built in the first process, which may have to write the data first, and then in the others."""
-    first(lambda: save_config(config, run_dir / "config.yaml"))
     if world_size() > 1:
         first(lambda: build_loaders(config, run_dir) and None)
     return build_trainer(config, run_dir)
@@ -77,6 +77,7 @@ def _begin(trainer: Trainer, run_dir: Path, recipe: str, resumed: bool) -> None:
     """Write what the training is made of, and before its first step what the audit finds."""
     config = trainer.config
     begin_results(run_dir)
+    save_config(config, run_dir / "config.yaml")
     tell_aloud(record(made_of(config, trainer.loaders, True, recipe), run_dir, resumed), str(run_dir))
     if not resumed:
         findings = examine(trainer)

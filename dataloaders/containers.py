@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,13 +17,14 @@ HEAD = 4096  # bytes
 # 16 bytes for each that an MP4 or an AVI claims, and ends the process where there are none.
 MOST_CLAIMED = 2**24
 LONGEST_TABLE = 2**26  # bytes
+MOST_PARTS = 2**20  # chunks or boxes, which are passed over one by one
 WITHIN = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"meta", b"mvex", b"moof", b"traf"}
 
 
 def check_container(path: Path) -> None:
     """
     Raises:
-        ClipError: a playlist, or an MP4 or AVI that claims far more frames than it can hold.
+        ClipError: a playlist, or an MP4 or AVI that claims far more frames than it can hold, or is cut into crumbs.
         OSError: it cannot be read.
     """
     size = path.stat().st_size
@@ -30,20 +32,21 @@ def check_container(path: Path) -> None:
         head = file.read(HEAD)
         if PLAYLIST.match(head):
             raise ClipError("a playlist, not a video")
-        claimed = sum(_of_avi(file, size) if head[:4] == b"RIFF" else
-                      (_of_box(file, *box) for box in _boxes(file, size)))
+        claims = _of_avi(file, size) if head[:4] == b"RIFF" else (_of_box(file, *box) for box in _boxes(file, size))
+        claimed = sum(islice(claims, MOST_PARTS))
+        if next(claims, None) is not None:
+            raise ClipError(f"made of more than {MOST_PARTS:,} parts")
     if claimed > max(MOST_CLAIMED, size):
         raise ClipError(f"claims {claimed:,} frames, more than it can hold")
 
 
 def _of_avi(file: BinaryIO, size: int) -> Iterator[int]:
-    """The lengths of its films."""
+    """Of each chunk: the length of a film, else 0."""
     place = 0
     while place + 8 <= size:
         file.seek(place)
         chunk = file.read(44)
-        if chunk[:4] == b"strh" and chunk[8:12] == b"vids":
-            yield int.from_bytes(chunk[40:44], "little")
+        yield int.from_bytes(chunk[40:44], "little") * (chunk[:4] == b"strh" and chunk[8:12] == b"vids")
         into = chunk[:4] == b"RIFF" or chunk[:4] == b"LIST" and chunk[8:12] in (b"hdrl", b"strl")
         length = int.from_bytes(chunk[4:8], "little")
         place += 12 if into else 8 + length + length % 2

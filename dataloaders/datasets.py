@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def load_splits(config: ClipDataConfig, seed: int, packed: Splits | None = None)
         UserError: a missing root or list, a class without a training clip, no validation clips, or a list
             of which no clip exists.
     """
-    splits = packed or DATASETS[config.dataset](config, seed)
+    splits = packed or DATASETS[config.dataset](config)
     if config.val_fraction and "val" in splits.clips:
         log.warning("--val-fraction %g is not used: there is a validation split", config.val_fraction)
     elif config.val_fraction:
@@ -98,7 +99,7 @@ def find_file(path: Path, root: Path | None, flag: str) -> Path:
     raise UserError(f"{flag} {path}: no such file" + (f", nor is it under {root}" if root else ""))
 
 
-def listed(classes: list[str], config: ClipDataConfig, seed: int) -> Splits:
+def listed(classes: list[str], config: ClipDataConfig) -> Splits:
     """List files; without any, folder names (CAER, CAER-S, RAER)."""
     root = root_of(config)
     lists = annotations(config, root)
@@ -132,7 +133,7 @@ def folders(root: Path, names: dict[str, tuple[str, ...]], classes: list[str]) -
     return found
 
 
-def daisee(config: ClipDataConfig, seed: int) -> Splits:
+def daisee(config: ClipDataConfig) -> Splits:
     root = root_of(config)
     clips = {}
     for split, path in annotations(config, root).items():
@@ -144,25 +145,25 @@ def daisee(config: ClipDataConfig, seed: int) -> Splits:
     return Splits([f"{level} {config.target}" for level in LEVELS], clips)
 
 
-def fer2013(config: ClipDataConfig, seed: int) -> Splits:
+def fer2013(config: ClipDataConfig) -> Splits:
     """Its `validation` folder is the public test set, so it is `test` here: read once, after training."""
     root = root_of(config)
     return Splits(CAER, folders(root, {"train": ("train",), "test": ("validation",)}, CAER))
 
 
-def generated(write: Callable[[Path], None], classes: list[str], config: ClipDataConfig, seed: int) -> Splits:
+def generated(write: Callable[[Path], None], classes: list[str], config: ClipDataConfig) -> Splits:
     if config.root_dir is None:
         raise UserError(f"{config.dataset}: --root-dir is where its files are written")
     write(config.root_dir)
-    return listed(classes, config, seed)
+    return listed(classes, config)
 
 
-DATASETS: dict[str, Callable[[ClipDataConfig, int], Splits]] = {
-    "caer": lambda config, seed: listed(CAER, config, seed),
-    "caer_s": lambda config, seed: listed(CAER, config, seed),
-    "raer": lambda config, seed: listed(RAER, config, seed),
+DATASETS: dict[str, Callable[[ClipDataConfig], Splits]] = {
+    "caer": partial(listed, CAER),
+    "caer_s": partial(listed, CAER),
+    "raer": partial(listed, RAER),
     "daisee": daisee,
     "fer2013": fer2013,
-    "demo": lambda config, seed: generated(generate_demo, CAER, config, seed),
-    "digits": lambda config, seed: generated(generate_digits, DIGITS, config, seed),
+    "demo": partial(generated, generate_demo, CAER),
+    "digits": partial(generated, generate_digits, DIGITS),
 }

@@ -5,8 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-from dataloaders.table_rows import nearest
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 
 ORDER = ("positive", "negative", "neutral")
 WORDS = {"tích cực": "positive", "tiêu cực": "negative", "trung tính": "neutral", "trung lập": "neutral"}

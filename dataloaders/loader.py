@@ -79,14 +79,14 @@ class Loader:
         """The epoch's batches from number `start` on; of several processes each gets its own rows of them.
 
         Raises:
-            UserError: a clip took longer to read than the time-out, or its reader brought the worker down.
+            UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
         """
         self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
         yield from self._batches
 
 
 class _Watched(Dataset):
-    """Says in shared memory which clip each worker is reading."""
+    """Says in shared memory which sample each worker is reading."""
 
     def __init__(self, dataset: Dataset, reading: Tensor):
         self.dataset, self.reading = dataset, reading

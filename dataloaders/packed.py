@@ -73,7 +73,8 @@ class Pack:
         if table["format"] != FORMAT:
             raise ValueError(f"format {table['format']!r}, not {FORMAT!r}")
         self.settings, self.files, self.classes = table["settings"], table["files"], table["classes"]
-        self.side, self.streams_held = self.settings["side"], STREAMS[self.settings["streams"]]
+        self.side = self.settings["side"]
+        STREAMS[self.settings["streams"]]  # else a KeyError, as of what is not there
         for name in SETTINGS:
             self.settings[name]
         _need(int, self.side)

@@ -9,18 +9,22 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from dataloaders.clip_loaders import boxes_of
 from dataloaders.clips import Clip, ClipError
 from dataloaders.datasets import DATASETS, Splits
 from dataloaders.fingerprints import size_of
+from dataloaders.loader import Loader
+from dataloaders.order import Draw, Order
 from dataloaders.packed import FORMAT, INDEX, Shard, made_with
 from dataloaders.packed_clip import STREAMS, UNUSABLE, key_of, names, to_json
+from dataloaders.patience import at_most
 from dataloaders.readers import Frames, read_clip
 from dataloaders.video import VideoDataset
 from utils.config import ClipDataConfig, Config
@@ -42,12 +46,13 @@ class Packing(Dataset):
 
     def __init__(self, dataset: VideoDataset, clips: list[tuple[int, Clip]], most_frames: int):
         self.dataset, self.clips, self.most = dataset, clips, most_frames
+        self.ids = [clip.id for _, clip in clips]
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, place: int) -> tuple[dict, list[bytes]]:
-        (index, clip), counts = self.clips[place], []
+    def __getitem__(self, draw: Draw) -> tuple[dict, list[bytes]]:
+        (index, clip), counts = self.clips[draw.index], []
 
         def pick(count: int) -> list[int]:
             counts.append(count)
@@ -55,7 +60,8 @@ class Packing(Dataset):
 
         entry = {"id": clip.id, "index": index, "label": clip.label, "size": size_of(clip.path)}
         try:
-            frames = read_clip(clip.path, pick)
+            with at_most(self.dataset.config.reader_timeout, clip.id):
+                frames = read_clip(clip.path, pick)
         except ClipError as error:
             return entry | {"bad": str(error)}, []
         pictures, notes = zip(*(self._frame(clip, *one) for one in zip(frames.pixels, frames.numbers)))
@@ -112,10 +118,6 @@ class Shards:
             self.tar, self.before = None, self.clips
 
 
-def _as_it_is(sample):
-    return sample
-
-
 def _to_disk(file) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -131,7 +133,8 @@ def write_pack(config: Config, folder: Path, side: int, most_frames: int, larges
         most_frames: of a clip; of one with more, as many at even distances.
         largest: bytes of a shard.
     Raises:
-        UserError: the folder is there already, or cannot be written; whatever the recipe's files lack.
+        UserError: the folder is there already, or cannot be written; whatever the recipe's files lack; a clip took
+            longer to read than --reader-timeout, or brought its process down.
     """
     data = config.data
     if not isinstance(data, ClipDataConfig):
@@ -140,7 +143,7 @@ def write_pack(config: Config, folder: Path, side: int, most_frames: int, larges
         raise UserError(f"--output {folder}: is there already")
     if data.packed or getattr(data, "unlabelled", None):
         raise UserError("--packed and --unlabelled cannot be packed; leave them out")
-    splits = DATASETS[data.dataset](data, config.train.seed)  # before any is held out, which the seed decides
+    splits = DATASETS[data.dataset](data)  # before any is held out, which the seed decides
     settings, files = made_with(data)
     if 0 < side < settings["side"]:
         raise UserError(f"--side {side}: training asks for {settings['side']} pixels")
@@ -162,10 +165,10 @@ def _written(folder: Path, header: dict, splits: Splits, dataset: VideoDataset, 
     total, header["splits"] = sum(map(len, splits.clips.values())), {}
     for split, clips in splits.clips.items():
         numbered = [(index, clips[index]) for index in _stored(split, len(clips))]
-        loader = DataLoader(Packing(dataset, numbered, most_frames), batch_size=None, num_workers=workers,
-                            collate_fn=_as_it_is)
+        loader = Loader(Packing(dataset, numbered, most_frames), Order(len(numbered), 1, 0, shuffle=False), list,
+                        workers, dataset.config.reader_timeout)
         shards, rows = Shards(folder, split, largest), {}
-        for (index, clip), (entry, pictures) in zip(numbered, loader):
+        for (index, clip), (entry, pictures) in zip(numbered, chain.from_iterable(loader.epoch(0))):
             rows[index] = [clip.id, clip.label, entry["size"], *shards.add(entry, pictures)]
             yield clip, entry, total
         shards.close()

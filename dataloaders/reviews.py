@@ -21,8 +21,8 @@ from dataloaders.label_cells import (
     split_items,
     unknown_aspect,
 )
-from dataloaders.table_rows import log_composed, named_text_column, nearest, no_text_column, read_table
-from utils.errors import UserError
+from dataloaders.table_rows import log_composed, named_text_column, no_text_column, read_table
+from utils.errors import UserError, nearest
 from utils.structures import NO_POLARITY, NOT_MENTIONED
 
 log = logging.getLogger("camxuc")

@@ -25,7 +25,7 @@ from utils.errors import UserError, first_line
 PASSED = 2**20  # bytes read at once where a file cannot seek
 WAITS = 1, 4, 16  # seconds before another try, where a place breaks off
 LATER = 408, 425, 429  # of HTTP's statuses: a time-out, too early, too many requests
-SILENT = 30  # seconds that a server may say nothing
+SILENT = 20  # seconds that a server may say nothing: all tries and waits are over within the default --reader-timeout
 FINAL = UserError, FileNotFoundError, PermissionError, ImportError, ValueError  # what another try would not change
 
 

@@ -199,7 +199,7 @@ class StreamedLoader:
         return (self.clips.sample(clip, 0) for clip in self.clips.visits(self._lanes))
 
     def examples(self, ids: set[str]) -> dict:
-        """None: it does not go back for a single clip."""
+        """There are none: it does not go back for a single clip."""
         return {}
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:

@@ -1,7 +1,6 @@
 """Tables (CSV, TSV) and lines of text, read row by row in fixed memory. Whatever is wrong is named with its row."""
 
 import csv
-import difflib
 import itertools
 import logging
 import sys
@@ -9,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 
 log = logging.getLogger("camxuc")
 
@@ -105,13 +104,6 @@ def _next_row(rows, path: Path, number: int) -> list[str] | None:
             raise UserError(f"{path}: {row}: a cell of more than {CELL:,} characters; is a quote left open?") from None
         raise UserError(f"{path}: {row} (line {rows.line_num}): not CSV: {error}; is a quote left open, or not "
                         "written twice inside quotes?") from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?`, whatever the case; nothing where no known name is near."""
-    names = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[close[0]]}?" if close else ""
 
 
 def named_text_column(header: list[str], text_column: str, where: str) -> int | None:

@@ -55,7 +55,6 @@ class ReviewDataset(Dataset):
         self.reviews, self.targets, self.tokenizer = reviews, targets, tokenizer  # targets (N, A)
         self.ids = [review.id for review in reviews]
         self.tokens, self.lengths = tokenize(tokenizer, [review.text for review in reviews], prefix, max_tokens)
-        self.tokenizer = tokenizer
         self.blank = np.array([not review.text.strip() for review in reviews], dtype=bool)
         self.max_tokens = max_tokens
 

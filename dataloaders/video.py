@@ -150,10 +150,9 @@ class PairDataset(VideoDataset):
 
     config: SimclrDataConfig
 
-    def __init__(self, clips: list[Clip], config: SimclrDataConfig, seed: int, faces: Boxes | None = None,
-                 bodies: Boxes | None = None, pack: Pack | None = None):
-        super().__init__(clips, config, seed, faces, bodies, pack)
-        self.side = config.load_size or config.image_size
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.side = self.config.load_size or self.side
 
     def _indices(self, count: int, stream: np.random.Generator) -> list[int]:
         config = self.config

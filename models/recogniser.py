@@ -6,15 +6,16 @@ from torch.nn import functional as F
 
 from models.chunks import in_chunks
 from models.clip import has_quick_gelu
+from models.momentum import MomentumEncoder
 from models.prompts import PromptLearner, mean_per_class
 from models.text_tower import TextTower
 from models.video_encoder import VideoEncoder
-from utils.averaging import frozen_copy, move_towards
+from utils.averaging import frozen_copy
 from utils.distributed import joined
 from utils.structures import Batch, Output
 
 
-class VideoRecogniser(nn.Module):
+class VideoRecogniser(MomentumEncoder, nn.Module):
     """Cosine of a video feature and one text feature per class, over a temperature.
 
     Args:
@@ -76,25 +77,15 @@ class VideoRecogniser(nn.Module):
 
     @torch.no_grad()
     def _keys(self, batch: Batch) -> Tensor | None:
-        """The momentum side's features: (C, D) of texts, or (B, D) of videos."""
+        """The key side's features: (C, D) of texts, or (B, D) of videos."""
         if self.keys == "text":
             return self.key_side(self.text_tower)
         if self.keys == "video":
             return joined(self._encode(self.key_side, batch.face, batch.context), batch.shares)
         return None
 
-    def meet_keys(self) -> None:
-        """The momentum side becomes what it follows."""
-        if self.key_side is not None:
-            self.key_side.load_state_dict(self.followed().state_dict())
-
-    def after_step(self) -> None:
-        """The momentum side follows what learns; called once per optimiser step."""
-        if self.key_side is not None and any(parameter.requires_grad for parameter in self.followed().parameters()):
-            move_towards(self.key_side, self.followed(), self.momentum)
-
     def followed(self) -> nn.Module:
-        """What the momentum side follows."""
+        """What the key side follows."""
         return self.prompts if self.keys == "text" else self.video
 
     def train(self, mode: bool = True) -> "VideoRecogniser":

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from models.chunks import in_chunks
 from models.clip import has_quick_gelu
+from models.momentum import MomentumEncoder
 from models.video_encoder import VideoEncoder
-from utils.averaging import frozen_copy, move_towards
+from utils.averaging import frozen_copy
 from utils.distributed import joined
 from utils.structures import Batch, Output
 
@@ -25,7 +26,7 @@ def projection_head(width: int, hidden: int, out: int, layers: int) -> nn.Sequen
     return head
 
 
-class SimCLR(nn.Module):
+class SimCLR(MomentumEncoder, nn.Module):
     """The recogniser's encoder of clips, trained on pairs of views.
 
     In training a batch holds two views of each clip, (B, 2, T, 3, H, W), and the Output the projections of the
@@ -78,16 +79,6 @@ class SimCLR(nn.Module):
     def about(self) -> dict:
         """What is needed to build the network around saved weights, and they alone do not tell."""
         return {"quick_gelu": self.quick_gelu}
-
-    def meet_keys(self) -> None:
-        """The key side becomes what the query side is."""
-        if self.key_side is not None:
-            self.key_side.load_state_dict(self.followed().state_dict())
-
-    def after_step(self) -> None:
-        """The key side follows; called once per optimiser step."""
-        if self.key_side is not None:
-            move_towards(self.key_side, self.followed(), self.momentum)
 
     def followed(self) -> nn.Module:
         """What the key side follows."""

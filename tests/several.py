@@ -1,5 +1,7 @@
 """Several processes, as torchrun starts them: each with its number among the environment's variables."""
 
+import contextlib
+import itertools
 import os
 import socket
 from collections.abc import Callable
@@ -11,6 +13,9 @@ import torch
 
 from tests.forked import FORKS, Hook, begin
 from utils.distributed import processes
+
+FIRST_PORT = 20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = itertools.cycle(range(FIRST_PORT + os.getpid() % 900, FIRST_PORT + 1000))
 
 
 def train_together(world: int, words: list[str], said: Path, *hooks: Hook) -> list[int]:
@@ -63,6 +68,8 @@ def _answer(rank: int, world: int, port: int, folder: str, function: Callable, a
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """None that the system gives to whoever asks for any, nor that another of the processes that run tests takes."""
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port

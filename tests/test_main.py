@@ -1,6 +1,7 @@
 """The command line, from words to files. Most of it runs in this process: imports alone take seconds."""
 
 import errno
+import gc
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import torch
 from safetensors import safe_open
 
 import dataloaders.video
+from commands import training as training_command
 from commands.build import build_trainer
 from commands.evaluate import changed_for_eval
 from main import main
@@ -377,10 +380,35 @@ def test_eval_help(finished, capsys):
     assert all(name in said for name in ("--split train|val|test", "--probe linear|knn", "--root-dir"))
 
 
+def test_a_resumed_run_does_not_hold_the_checkpoint_while_it_trains(finished, recipe, tmp_path, monkeypatch):
+    """It is as large as all that is trained."""
+    class State(dict):
+        pass
+
+    states, read, fit = [], training_command.run_to_resume, Trainer.fit
+
+    def to_resume(config, run_dir):
+        states.append(weakref.ref(state := State(read(config, run_dir))))
+        return state
+
+    def held(self):
+        gc.collect()
+        states[0] = states[0]()
+        fit(self)
+
+    monkeypatch.setattr(training_command, "run_to_resume", to_resume)
+    monkeypatch.setattr(Trainer, "fit", held)
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    assert main(["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto",
+                 "--epochs", "3"]) == 0
+    assert states == [None]
+
+
 def test_a_finished_run_is_left_as_it_is(finished, recipe, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix in (".html", ".json", ".pt")}
-    assert main(["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix in (".html", ".json", ".pt", ".yaml")}
+    assert main(["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto",
+                 "--epochs", "1"]) == 0
     assert "is finished, and its test split has been read; --epochs N trains on" in (folder / "train.log").read_text()
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -396,8 +424,9 @@ def test_ctrl_c_outside_training_is_one_word(monkeypatch, capsys):
 
 @pytest.mark.parametrize("number, name, said", [
     (errno.ENOSPC, None, "cannot write: No space left on device"),
-    (errno.EROFS, "runs/x", "runs/x: Read-only file system")])
-def test_a_disk_without_room_is_one_line_wherever_it_is_met(monkeypatch, capsys, number, name, said):
+    (errno.EROFS, "runs/x", "runs/x: Read-only file system"),
+    (errno.EACCES, "d/.x", "d/.x: Permission denied"), (errno.EEXIST, "x", "x: File exists")])
+def test_what_the_system_refuses_is_one_line_wherever_it_is_met(monkeypatch, capsys, number, name, said):
     def full(recipe, flags):
         raise OSError(number, os.strerror(number), name)
 
@@ -482,7 +511,7 @@ def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     with training([*words, "--output-dir", str(broken)]) as process:
         send(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=120) == 143
+        assert process.wait(timeout=1200) == 143
     state = checkpoint.load(broken / "checkpoints" / "last.pt")
     assert state["epoch"] >= 1 and state["steps"] == 5 * state["epoch"] + state["batch"]
     epochs = ["--epochs", str(state["epoch"] + 1)]
@@ -501,7 +530,7 @@ def test_a_worker_that_dies_is_one_line_and_leaves_a_checkpoint(recipe, tmp_path
     with training(words) as process:
         worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         os.kill(int(worker), signal.SIGKILL)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=1200)
         assert process.returncode == 2
     last = said.splitlines()[-1]
     assert last.startswith("error: ") and "died" in last or "DataLoader worker" in last

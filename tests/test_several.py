@@ -265,6 +265,13 @@ def test_a_wrong_flag_is_told_by_one_process_of_a_machine(recipe, tmp_path):
     assert first.startswith("error: ") and "--batch-size" in first and second == ""
 
 
+def test_processes_do_not_share_a_gpu(recipe, tmp_path):
+    words = ["train", recipe, "--device", "cuda:1", "--output-dir", tmp_path / "run"]
+    assert train_together(2, words, tmp_path / "said") == [2, 2]
+    said = "error: --device cuda:1: several processes take a GPU each; give `cuda` or `auto`\n"
+    assert (tmp_path / "said" / "0").read_text() == said and not (tmp_path / "run").exists()
+
+
 def test_other_commands_are_done_by_one_process(tmp_path):
     status = [process.join() or process.exitcode for process in
               begin_together(2, ["eval", str(tmp_path)], tmp_path / "said")]
@@ -277,7 +284,7 @@ def test_torchrun_hands_a_signal_on_and_the_same_command_goes_on(caer, tmp_path)
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(RECIPE.format(root=caer).replace("micro", "tiny").replace("image_size: 32", "image_size: 48"))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "main.py", "train", str(recipe),
-               "--temporal-heads", "4", "--epochs", "6", "--force", "--output-dir", str(tmp_path / "run"), "--resume",
+               "--temporal-heads", "4", "--epochs", "20", "--force", "--output-dir", str(tmp_path / "run"), "--resume",
                "auto"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         for line in process.stderr:
@@ -286,7 +293,7 @@ def test_torchrun_hands_a_signal_on_and_the_same_command_goes_on(caer, tmp_path)
     assert process.returncode != 0
     assert "--resume auto goes on" in (tmp_path / "run" / "train.log").read_text()
     done = last(tmp_path / "run")["/steps"]
-    assert done < 30
+    assert done < 100
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
     log = (tmp_path / "run" / "train.log").read_text()
-    assert f", step {done}\n" in log and log.count("report: ") == 1 and last(tmp_path / "run")["/steps"] == 30
+    assert f", step {done}\n" in log and log.count("report: ") == 1 and last(tmp_path / "run")["/steps"] == 100

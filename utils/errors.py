@@ -1,5 +1,8 @@
 """What a person can put right, said in one line."""
 
+import difflib
+from collections.abc import Iterable
+
 LONGEST = 1200  # characters
 
 
@@ -24,6 +27,13 @@ class UserError(Told):
 
 class Elsewhere(UserError):
     """That of another of several processes, which prints it."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?`, whatever the case; nothing where no known name is near."""
+    names = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)
+    return f"; did you mean {names[close[0]]}?" if close else ""
 
 
 def first_line(error: Exception) -> str:

@@ -23,12 +23,12 @@ def depth_factors(names: list[str], decay: float) -> list[float]:
 def build_optimizer(config: TrainConfig, groups: dict[str, list[tuple[str, nn.Parameter]]]) -> torch.optim.Optimizer:
     """AdamW, SGD or LARS over a model's parameter groups.
 
+    A text encoder's layers learn the slower the lower they are, by `layer_decay`. Weight decay, and LARS's adaptation
+    to each layer (You et al., 2017, arXiv 1708.03888), leave out biases, norms (whatever has one axis) and prompts. A
+    group with learning rate 0 is frozen: its parameters stop requiring a gradient.
+
     Args:
         groups: named parameters by group; group `adapter` learns at `lr_adapter`, group `` at `lr`.
-    A text encoder's layers learn the slower the lower they are, by `layer_decay`.
-    Weight decay, and LARS's adaptation to each layer (You et al., 2017, arXiv 1708.03888), leave out biases, norms
-    (whatever has one axis) and prompts. A group with learning rate 0 is frozen: its parameters stop requiring a
-    gradient.
     Raises:
         UserError: everything is frozen.
     """

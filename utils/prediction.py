@@ -1,4 +1,4 @@
-"""What a model says about every clip of a split."""
+"""What a model says about every sample of a split."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.config import Config
 from utils.distributed import common
+from utils.precision import choose_device, choose_precision
 from utils.structures import Batch
 from utils.tally import Tally
 
@@ -68,3 +70,15 @@ def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, ta
     if not ids:
         raise common(f"{tally.split}: nothing could be read")
     return Predictions(ids, torch.cat(targets), **{name: torch.cat(parts) for name, parts in kept.items() if parts})
+
+
+def predict_split(config: Config, model: nn.Module, loader, split: str) -> tuple[Predictions, Tally]:
+    """One pass over a split, on the device and in the precision that the recipe names.
+
+    Args:
+        loader: a Loader, or its equal for reviews.
+    """
+    device = choose_device(config.train.device)
+    tally = Tally(split, loader.size, config.data.max_bad_clips, loader.unit)
+    dtype = choose_precision(config.train, device).dtype
+    return predict(model.to(device), loader.epoch(0), device, tally, dtype), tally

@@ -1,6 +1,5 @@
 """Trainings side by side: each is a process of its own, and one that is finished is not run again."""
 
-import json
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.interrupt import Interrupt
+from utils.results import read_metrics
 from utils.run_folder import has_results
 
 ROOT = Path(__file__).parent.parent
@@ -48,12 +48,13 @@ class Run:
     @property
     def last_line(self) -> str:
         """The error that the process ended with, or else the last that it said."""
-        lines = [line.strip() for line in re.split(r"[\r\n]+", self.words.read_text(errors="replace")) if line.strip()]
+        said = self.words.read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip()]
         errors = [line for line in lines if line.startswith("error: ")]
         return (errors or lines or ["no word was said"])[-1]
 
     def scores(self, split: str) -> dict:
-        return json.loads((self.folder / "metrics.json").read_text())[split]
+        return read_metrics(self.folder / "metrics.json")[split]
 
 
 class Children(Interrupt):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import logging
 import re
@@ -14,7 +13,7 @@ import tyro
 import yaml
 
 from utils.config import CONFIGS, Config, flag
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 from utils.whole_file import whole_file
 
 log = logging.getLogger("camxuc")
@@ -214,9 +213,3 @@ def _first_sentence(box: str) -> str:
     start = next((i for i, line in enumerate(lines) if re.fullmatch(r"(╭.*╮)|[-─]{8,}", line)), -1) + 1
     end = next((i for i, line in enumerate(lines) if i > start and re.fullmatch(r"[-─]*", line)), len(lines))
     return " ".join(" ".join(lines[start:end]).split())
-
-
-def nearest(word: str, known) -> str:
-    """The end of a message that names the known word nearest to an unknown one, if one is near."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""

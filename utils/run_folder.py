@@ -1,7 +1,9 @@
 """Where a run's files go, and its log."""
 
 import contextlib
+import glob
 import logging
+import re
 import shutil
 import sys
 import threading
@@ -50,18 +52,26 @@ def _choose_folder(config: Config) -> Path:
                             "folder")
         return folder
     base = Path("runs") / config.recipe
-    folder = following = base
-    number = 2
-    while (following / "checkpoints").exists() or is_taken(following):  # a start that failed left nothing to keep
-        folder, following, number = following, base.with_name(f"{base.name}-{number}"), number + 1
-    return folder if resume else following  # `auto` goes on with the newest
+    runs = _runs_of(base)
+    newest = max(runs, default=0)
+    if resume and runs:
+        return runs[newest]
+    return base.with_name(f"{base.name}-{newest + 1}") if runs else base
+
+
+def _runs_of(base: Path) -> dict[int, Path]:
+    """The folders of a recipe's runs by number; the first has none in its name. One of a failed start may be taken."""
+    name = re.compile(rf"{re.escape(base.name)}(?:-(\d+))?")
+    return {int(found[1] or 1): place for place in base.parent.glob(f"{glob.escape(base.name)}*")
+            if (found := name.fullmatch(place.name)) and ((place / "checkpoints").exists() or is_taken(place))}
 
 
 def run_to_resume(config: Config, run_dir: Path) -> dict | None:
     """The state that --resume asks for, if any.
 
     Raises:
-        UserError: the checkpoint is missing or damaged, as is the one before it, or comes from other settings.
+        UserError: the checkpoint is missing or damaged, as is the one before it, comes from other settings, or is
+            without the best weights so far.
     """
     resume = config.train.resume
     if not resume:
@@ -81,10 +91,18 @@ def run_to_resume(config: Config, run_dir: Path) -> dict | None:
     if changed:
         raise UserError(f"{path}: made with other settings ({'; '.join(changed)}); resume with the run's own")
     best = path.with_name("best.pt")
+    if not best.is_file() and _has_best(state):
+        raise UserError(f"{best}: no such file; no later epoch may be better: put it beside {path.name}")
     if best.is_file() and not goes_on_here:
         with best.open("rb") as old, whole_file(ours / "best.pt", "wb") as new:
-            shutil.copyfileobj(old, new)  # no later epoch may be better
+            shutil.copyfileobj(old, new)
     return state
+
+
+def _has_best(state: dict) -> bool:
+    """Whether an epoch has been the best so far; the state may be anybody's."""
+    best = state.get("best")
+    return isinstance(best, dict) and type(best.get("epoch")) is int and best["epoch"] > 0
 
 
 def has_results(run_dir: Path) -> bool:

@@ -55,8 +55,13 @@ class Skips:
             self.scaler.step(self.optimizer)
         return finite
 
+    def after(self, steps: int) -> None:
+        """A step is done; look now and then, for the host has to wait then."""
+        if steps % EVERY == 0:
+            self.check(steps)
+
     def check(self, steps: int) -> None:
-        """Asks the device, which waits for it.
+        """Asks the device; the host waits for the answer.
 
         Raises:
             UserError: too many steps in a row were left out since it was last asked.

@@ -27,7 +27,7 @@ class Tally:
     def add(self, batch: Batch) -> None:
         """
         Raises:
-            UserError: more clips were unreadable than allowed.
+            UserError: more samples were unreadable than allowed.
         """
         self.seen += len(batch)
         self.notes.update(batch.notes)

@@ -11,6 +11,7 @@ from dataloaders.faces import DETECTORS, Detector, find_faces
 from dataloaders.faces.detector import Face
 from dataloaders.loader import Loader
 from dataloaders.order import Draw, Order
+from dataloaders.patience import at_most
 from dataloaders.stream import Stream
 from utils.config import FaceSettings
 
@@ -60,8 +61,8 @@ class _Faces(Dataset):
 
     unit = "clips"
 
-    def __init__(self, clips: list[Clip], settings: FaceSettings):
-        self.clips, self.settings = clips, settings
+    def __init__(self, clips: list[Clip], settings: FaceSettings, timeout: float):
+        self.clips, self.settings, self.timeout = clips, settings, timeout
         self.ids = [clip.id for clip in clips]
         self._detector = None
 
@@ -70,7 +71,9 @@ class _Faces(Dataset):
 
     def __getitem__(self, draw: Draw) -> ClipFaces:
         self._detector = self._detector or DETECTORS[self.settings.detector](self.settings)
-        return faces_of_clip(self.clips[draw.index], self._detector, self.settings)
+        clip = self.clips[draw.index]
+        with at_most(self.timeout, clip.id):
+            return faces_of_clip(clip, self._detector, self.settings)
 
 
 def find_in_clips(clips: list[Clip], settings: FaceSettings, jobs: int, timeout: float) -> Iterator[ClipFaces]:
@@ -79,7 +82,7 @@ def find_in_clips(clips: list[Clip], settings: FaceSettings, jobs: int, timeout:
     Raises:
         UserError: a clip took longer than `timeout` seconds, or brought its process down; it is named.
     """
-    loader = Loader(_Faces(clips, settings), Order(len(clips), 1, 0, shuffle=False), list, jobs, timeout)
+    loader = Loader(_Faces(clips, settings, timeout), Order(len(clips), 1, 0, shuffle=False), list, jobs, timeout)
     for found in loader.epoch(0):
         yield from found
 

@@ -57,6 +57,10 @@ def hold_files_a_thread_and_memory(folder: Path) -> None:
 
 
 def test_shared_memory_of_a_process_removed_or_not():
+    in_fresh_process(hold_shared_memory)
+
+
+def hold_shared_memory() -> None:
     own = os.getpid()
     before, name = shared_memory([own]), f"/dev/shm/camxuc_{own}_test"
     with open(name, "w+b") as file:

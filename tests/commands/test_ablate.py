@@ -229,3 +229,10 @@ def test_processes_are_stopped_and_go_on(tiny, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "resumed" in (first / "train.log").read_text()
     assert len(list(tmp_path.glob("out/*/*/predictions.csv"))) == 4 and "| bare | `--no-use-moco` |" in ended.stdout
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(study, tmp_path, in_this_process, capsys):
+    (tmp_path / "out").touch()
+    assert main(study()) == 2
+    assert capsys.readouterr().err == f"error: --output-dir {tmp_path / 'out'}: cannot be made: File exists\n"
+    assert in_this_process == []

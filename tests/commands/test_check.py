@@ -133,3 +133,11 @@ def test_what_is_resumed_is_not_checked_again(finds, run, monkeypatch):
     assert status == 0 and asked == [False]
     assert len((folder / "history.csv").read_text().splitlines()) == 3
     assert [each["name"] for each in json.loads((folder / "check.json").read_text())] == ["a-warning"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(finds, recipe, tmp_path, capsys):
+    asked = finds()
+    (tmp_path / "run").touch()
+    assert main(["check", str(recipe), "--output-dir", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == f"error: --output-dir {tmp_path / 'run'}: cannot be made: File exists\n"
+    assert asked == []

@@ -202,7 +202,7 @@ def test_help_lists_the_flags(tmp_path, capsys):
 def test_other_names_of_this_machine_are_refused(served):
     """A page of another site could have its name resolved to 127.0.0.1, and read what stands here."""
     for host, status in (("127.0.0.1", 200), ("localhost", 200), ("evil.example", 400)):
-        assert httpx.get(served.url, headers={"Host": f"{host}:{served.port}"}).status_code == status
+        assert httpx.get(served.url, headers={"Host": f"{host}:{served.port}"}, timeout=60).status_code == status
 
 
 # The end; it stands last

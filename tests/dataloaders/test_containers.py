@@ -64,6 +64,24 @@ def test_a_film_that_claims_more_frames_than_it_can_hold_is_refused_unread(mp4, 
             read(path)
 
 
+@pytest.mark.parametrize("part", [b"", struct.pack(">I4s", 8, b"free") * 2**12], ids=["avi", "mp4"])
+def test_a_film_in_crumbs_is_refused(tmp_path, part):
+    """A hole in a file costs no room on the disk, and each of its 8 bytes would be a chunk."""
+    path = tmp_path / "x"
+    with path.open("wb") as file:
+        file.write(b"RIFF" if not part else struct.pack(">I4sQ", 16, b"ftyp", 0))
+        for _ in range(2**8 if part else 0):
+            file.write(part)
+        file.truncate(2**40 if not part else 16 + 2**8 * len(part) + 8)
+    if part:
+        with path.open("r+b") as file:
+            file.seek(0, 2)
+            file.write(struct.pack(">I4s", 8, b"free"))
+    for read in (check_container, lambda path: read_clip(path, lambda count: [0]), lambda path: list(Stream(path))):
+        with pytest.raises(ClipError, match="^made of more than 1,048,576 parts$"):
+            read(path)
+
+
 def test_a_film_of_as_many_frames_as_it_claims_is_read(mp4, avi, tmp_path):
     for path in (mp4, avi):
         check_container(path)

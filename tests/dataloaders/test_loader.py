@@ -167,12 +167,12 @@ class Blocking(Dataset):
 
 def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
     dataset, before = Blocking(VideoDataset(clips[:3], SETTINGS, 0), blocked=1), set(multiprocessing.active_children())
-    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=2)
+    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=10)
     batches = hanging.epoch(0)
     assert next(batches).ids == [clips[0].id]
     with pytest.raises(UserError) as error:
         next(batches)
-    assert str(error.value) == f"reading took over 2 s (--reader-timeout): {clips[1].id}"
+    assert str(error.value) == f"reading took over 10 s (--reader-timeout): {clips[1].id}"
     for worker in set(multiprocessing.active_children()) - before:
         worker.join(timeout=60)
     assert set(multiprocessing.active_children()) <= before  # the one that hangs would keep the program from ending

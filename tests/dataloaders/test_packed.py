@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
 import struct
 import tarfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from threading import Event
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from dataloaders import packing
 from dataloaders.boxes import Boxes
 from dataloaders.clips import Clip, ClipError
 from dataloaders.loader import BadSample
@@ -177,8 +182,6 @@ def bounded(self, folder, split, largest, real=Shards.__init__):
 
 
 def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, monkeypatch):
-    from dataloaders import packing
-
     real, calls = packing._jpeg, []
     monkeypatch.setattr(packing, "_jpeg",
                         lambda picture: 1 / 0 if len(calls) > 40 else calls.append(0) or real(picture))
@@ -188,6 +191,35 @@ def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, m
     monkeypatch.setattr(packing, "_jpeg", real)
     assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), "--workers", "0"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+@pytest.mark.parametrize("ends, said", [
+    (lambda: os._exit(7), "a loader process died while reading train/Happy/1.avi: "),
+    (lambda: Event().wait(), "reading took over 10 s (--reader-timeout): train/Happy/1.avi")])
+def test_a_clip_that_hangs_or_brings_its_reader_down_is_named(root, tmp_path, monkeypatch, capsys, ends, said):
+    real, before = packing.read_clip, set(multiprocessing.active_children())
+    monkeypatch.setattr(packing, "read_clip",
+                        lambda path, pick: ends() if path.parts[-2:] == ("Happy", "1.avi") else real(path, pick))
+    flags = ["--workers", "1", "--reader-timeout", "10"]
+    assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), *flags]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {said}") and not (tmp_path / "p").exists()
+    for worker in set(multiprocessing.active_children()) - before:
+        worker.join(timeout=60)
+    assert set(multiprocessing.active_children()) <= before
+
+
+def test_a_clip_that_hangs_is_watched_for_in_the_main_process_too(root, tmp_path, monkeypatch):
+    watched = []
+
+    @contextmanager
+    def at_most(seconds, clip):
+        watched.append((seconds, clip))
+        yield
+
+    monkeypatch.setattr(packing, "at_most", at_most)
+    flags = ["--workers", "0", "--reader-timeout", "9"]
+    assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), *flags]) == 0
+    assert len(watched) == 15 and (9, "train/Happy/1.avi") in watched
 
 
 # What is refused

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataloaders.table_rows import CELL, LINE, nearest, read_lines, read_table, stream_rows
+from dataloaders.table_rows import CELL, LINE, read_lines, read_table, stream_rows
 from utils.errors import UserError
 
 
@@ -114,12 +114,6 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
         whole(tmp_path / "none.csv")
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         whole(tmp_path)
-
-
-def test_the_nearest_name_is_found_whatever_its_case():
-    assert nearest("comnent", ["index", "Comment"]) == "; did you mean Comment?"
-    assert nearest("CAMERA", ["camera", "screen"]) == "; did you mean camera?"
-    assert nearest("zzz", ["index", "Comment"]) == ""
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "T.CSV"])

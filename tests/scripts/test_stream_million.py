@@ -6,6 +6,7 @@ import pytest
 
 from dataloaders.lanes import Lanes
 from scripts.stream_million import Told, main, stream
+from tests.fresh import in_fresh_process
 
 
 def test_a_few_samples_are_streamed_and_told_of(tmp_path, capsys):
@@ -32,13 +33,15 @@ def test_samples_that_come_twice_are_told(tmp_path, monkeypatch):
 def test_a_child_that_was_there_before_is_not_counted(tmp_path):
     other = get_context("fork").Process(target=Event().wait, daemon=True)
     other.start()
-    told = stream(tmp_path, 1000, 1)
-    other.kill()
-    other.join()
+    try:
+        told = stream(tmp_path, 1000, 1)
+    finally:
+        other.kill()
+        other.join()
     assert told.memory.shape[1:] == (2, 2)
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_over_fifty_thousand(tmp_path):
-    told = stream(tmp_path, 50_000, 2)
+    told = in_fresh_process(stream, tmp_path, 50_000, 2)
     assert told.memory.shape[1:] == (2, 3) and told.growth[1] < 16

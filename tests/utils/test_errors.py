@@ -1,7 +1,7 @@
 import pytest
 
 from dataloaders.clips import ClipError
-from utils.errors import LONGEST, UserError, first_line
+from utils.errors import LONGEST, UserError, first_line, nearest
 
 
 @pytest.mark.parametrize("error", [UserError, ClipError])
@@ -20,3 +20,9 @@ def test_of_an_endless_text_begin_and_end_are_told():
 
 def test_the_first_line_of_an_error_or_its_kind():
     assert first_line(ValueError("a\nb")) == "a" and first_line(ValueError()) == "ValueError"
+
+
+def test_the_nearest_name_is_found_whatever_its_case():
+    assert nearest("comnent", ["index", "Comment"]) == "; did you mean Comment?"
+    assert nearest("CAMERA", ["camera", "screen"]) == "; did you mean camera?"
+    assert nearest("zzz", ["index", "Comment"]) == ""

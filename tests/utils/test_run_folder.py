@@ -1,5 +1,6 @@
 import logging
 import os
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,10 @@ def test_without_output_dir_runs_are_numbered(tmp_path, monkeypatch):
         assert str(open_run(config())) == str(open_run(config())) == name  # a start that failed is no run
         Path(name, "checkpoints").mkdir()
     assert str(open_run(config(resume="auto"))) == "runs/small-3"  # the newest
+    for other in ("runs/small-er", "runs/small-4b", "runs/larger-9"):
+        Path(other, "checkpoints").mkdir(parents=True)
+    shutil.rmtree("runs/small")  # or a start that failed, beside which the others were begun
+    assert str(open_run(config(resume="auto"))) == "runs/small-3" and str(open_run(config())) == "runs/small-4"
 
 
 def test_a_folder_with_a_run_is_not_written_over(tmp_path):
@@ -113,6 +118,21 @@ def test_going_on_in_another_folder_takes_the_best_weights_along(tmp_path):
     old, new = a_run(tmp_path / "old"), tmp_path / "new"
     assert run_to_resume(config(resume=str(old / "checkpoints" / "last.pt"), output_dir=new), new)["epoch"] == 3
     assert checkpoint.load(new / "checkpoints" / "best.pt") == {"score": 0.5}
+
+
+@pytest.mark.parametrize("best, lacks", [({"epoch": 3, "score": 0.5}, True), ({"epoch": 0}, False), ({"epoch": -1}, False),
+                                         ({"epoch": []}, False), (None, False)])
+def test_without_the_best_weights_nothing_goes_on(tmp_path, best, lacks):
+    """No later epoch may be better, and training would end without any."""
+    kept = tmp_path / "run" / "checkpoints"
+    checkpoint.save({"config": config().flat(), "epoch": 3, "best": best}, kept / "last.pt")
+    for words, folder in ((dict(resume="auto"), tmp_path / "run"),
+                          (dict(resume=str(kept / "last.pt"), output_dir=tmp_path / "new"), tmp_path / "new")):
+        if lacks:
+            with pytest.raises(UserError, match="^.*/run/checkpoints/best.pt: no such file; .*: put it beside last.pt$"):
+                run_to_resume(config(**words), folder)
+        else:
+            assert run_to_resume(config(**words), folder)["epoch"] == 3
 
 
 def test_resume_falls_back_to_the_checkpoint_before(tmp_path, caplog):

@@ -7,8 +7,8 @@ from typing import Any
 from utils.ablation.counts import METRICS
 from utils.ablation.variants import Variant, changed_flags, read_variants
 from utils.config import CONFIGS
-from utils.errors import UserError
-from utils.recipe import load_config, nearest, read_yaml
+from utils.errors import UserError, nearest
+from utils.recipe import load_config, read_yaml
 from utils.tasks import TASKS
 
 STUDIES = Path(__file__).parents[2] / "configs" / "ablations"

@@ -47,6 +47,8 @@ def processes(device: str) -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
+    if ":" in device:
+        raise UserError(f"--device {device}: several processes take a GPU each; give `cuda` or `auto`")
     _join(choose_device(device).type == "cuda")
     try:
         yield

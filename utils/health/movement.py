@@ -46,14 +46,14 @@ class Movement(Watch):
         return None if self.watched.averaged is None else samples(self.watched.averaged.parameters(), SLICE)
 
     def gradients(self, norm: Tensor) -> None:
-        add(self.seen, steps=torch.isfinite(norm))  # else the scaler skips the step
+        add(self.seen, steps=(finite := norm.isfinite()))  # else the step is left out
         if self.looking:
             self.weights, parameters, rate_of = self._now(), self.named.values(), self.rate_of
             self.slopes = samples([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters], SLICE)
             rates = [rate_of[p]["lr"] if p in rate_of else 0.0 for p in parameters]
             rates, sizes = (torch.tensor(values, device=norm.device) for values in (rates, self._sizes()))
             rates = rates.repeat_interleave(sizes)
-            add(self.seen, pushed=self.weights - rates * self.slopes != self.weights)
+            add(self.seen, pushed=finite & (self.weights - rates * self.slopes != self.weights))
 
     def after(self) -> None:
         if self.first:  # later ones go on by momentum, which may lead uphill for a while

@@ -20,6 +20,7 @@ from utils.recipe import recipe_of
 from utils.report.curves import Panel, draw, panels
 from utils.report.health import health_panels, is_told, told
 from utils.report.provenance import provenance
+from utils.results import read_metrics
 from utils.tasks import Task
 
 SPLITS = {"val": "validation"}  # spelt out
@@ -37,7 +38,7 @@ def render(template: str, context: dict) -> str:
 
 def run_context(run_dir: Path, task: Task, page: ModuleType) -> dict:
     """What the base template shows."""
-    metrics = json.loads((run_dir / "metrics.json").read_text())
+    metrics = read_metrics(run_dir / "metrics.json")
     history = [{name: float(cell) for name, cell in row.items() if cell} for row in read_rows(run_dir / "history.csv")]
     splits = dict(reversed(metrics.items()))  # test first: it is what counts
     recipe, settings = read_config(run_dir / "config.yaml")

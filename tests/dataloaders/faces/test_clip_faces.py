@@ -1,4 +1,5 @@
 import os
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -117,6 +118,19 @@ def test_a_clip_that_brings_its_process_down_is_named(clips, squares, monkeypatc
                         lambda clip, *rest: os._exit(7) if clip.id == "5.png" else honest(clip, *rest))
     with pytest.raises(UserError, match="a loader process died while reading 5.png"):
         list(find_in_clips(clips, EACH, 1, timeout=60))
+
+
+def test_a_clip_that_hangs_is_watched_for_in_the_main_process_too(clips, squares, monkeypatch):
+    watched = []
+
+    @contextmanager
+    def at_most(seconds, clip):
+        watched.append((seconds, clip))
+        yield
+
+    monkeypatch.setattr(clip_faces, "at_most", at_most)
+    list(find_in_clips(clips, EACH, 0, timeout=7))
+    assert watched == [(7, clip.id) for clip in clips]
 
 
 # Real faces

@@ -26,6 +26,8 @@ REVIEW = "Pin rất trâu <b>x</b>, chụp hình mờ & giá rẻ"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
 SLOW = pytest.mark.slow  # a browser without a graphics card takes seconds a page
+PATIENCE = 120_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def open_page(served, browser):
     def opened(**settings) -> Page:
         contexts.append(browser.new_context(**settings))
         page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: failed.append(str(error)))
         page.goto(served.url)

@@ -55,6 +55,16 @@ def test_a_tensor_that_stands_still_though_it_is_pushed():
     assert (finding.name, finding.level, finding.example) == ("weights-stand-still", "warning", "low.weight")
 
 
+def test_a_step_that_is_left_out_pushes_nothing():
+    """What stands still rightly is not taken for pushed, though its slope was no number."""
+    run = loop(Movement)
+    run.step(skip=True)
+    run.watched.model.cut = True
+    for _ in range(3):
+        run.step()
+    assert run.close() == []
+
+
 def test_a_tensor_without_a_push_may_stand_still():
     run = loop(Movement, cut=True)
     for _ in range(3):
