@@ -8,6 +8,7 @@ from utils.config import Config, TextConfig, VideoConfig, flag
 from utils.findings import Finding
 
 STEPS = 20  # of the optimiser, below which a training hardly begins
+MIXED = 8  # clips of a lane, below which a stream is hardly shuffled
 FOREVER = math.inf
 
 
@@ -69,6 +70,7 @@ def audit_settings(config: Config, batches: int) -> Iterator[Finding]:
     yield from _never_reached(config)
     yield from _steps(config, batches)
     yield from _standing_still(config)
+    yield from _hardly_shuffled(config)
 
 
 def _odd(key: str, value: float, why: str, remedy: str) -> Finding:
@@ -125,3 +127,10 @@ def _standing_still(config: Config) -> Iterator[Finding]:
                    "let it learn, or give --clip-pretrained or --init-from")
     if config.loss.moco_m == 1 and "moco_m" not in config.unused():
         yield _odd("moco_m", 1.0, "the keys' encoder never follows", "0.99 to 0.9999 is usual")
+
+
+def _hardly_shuffled(config: Config) -> Iterator[Finding]:
+    data = config.data
+    if getattr(data, "stream", None) and (group := data.shuffle_buffer // data.lanes) < MIXED:
+        yield _odd("shuffle_buffer", data.shuffle_buffer, f"of each of {data.lanes} lanes {group} clips at a time change "
+                   "places, so that a batch meets neighbours in the shards", f"{32 * data.lanes} or more is usual")

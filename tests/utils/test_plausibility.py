@@ -38,6 +38,12 @@ def test_an_odd_setting_is_named(recipe, flags):
     assert odd(recipe, flags) == [flags.split()[0]]
 
 
+@pytest.mark.parametrize(("lanes", "buffer", "found"), [(32, 1024, []), (32, 255, ["--shuffle-buffer"]), (4, 32, [])])
+def test_a_stream_that_is_hardly_shuffled(lanes, buffer, found):
+    stream = "--packed p --stream s --val-fraction 0 --no-use-weighted-sampler --batch-size 64"
+    assert odd("demo", f"{stream} --stream-lanes {lanes} --shuffle-buffer {buffer}") == found
+
+
 @pytest.mark.parametrize(("recipe", "flags"), [
     ("demo", "--grad-clip 0"), ("demo", "--lr-prompt-learner 0"), ("demo", "--no-use-moco --moco-t 50"),
     ("demo", "--sampler-power 5"), ("demo", "--no-use-ldl --ldl-warmup 100"), ("demo", "--lambda-dc 0 --dc-warmup 90"),
