@@ -1,17 +1,22 @@
 """Batches of one split, from any position of any epoch."""
 
+import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from dataloaders.order import Draw, Order
-from dataloaders.workers import Processes, nothing_read, tell
+from dataloaders.workers import Lost, Processes, nothing_read, tell
 from utils.distributed import share
 from utils.structures import Batch
+
+log = logging.getLogger("camxuc")
 
 
 @dataclass
@@ -28,18 +33,21 @@ class Loader:
     Args:
         collate: makes a Batch of samples.
         timeout: see Processes.
+        unread: what stands for a sample, by its number, that cannot be read for a reason; a BadSample.
     """
 
     streamed = False  # `ids` and `targets` tell of all samples
 
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
-                 timeout: float, pin_memory: bool = False):
+                 timeout: float, pin_memory: bool = False, unread: Callable[[int, str], Any] | None = None):
         self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
+        unread = unread or (lambda number, reason: BadSample(dataset.ids[number], reason))
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
         reading = nothing_read(num_workers)
-        self._batches = Processes(_Watched(dataset, reading), self._plan, collate, num_workers, timeout, pin_memory,
-                                  reading, lambda number: dataset.ids[number])
+        self._watched = _Watched(dataset, reading, unread)
+        self._batches = Processes(self._watched, self._plan, collate, num_workers, timeout, pin_memory, reading,
+                                  lambda number: dataset.ids[number])
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -78,20 +86,39 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from number `start` on; of several processes each gets its own rows of them.
 
+        Where a worker process hangs or dies, others go on where it was. A sample with which this happens twice is left
+        out from then on, as one that cannot be read.
+
         Raises:
-            UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
+            UserError: workers hang or die again and again, and read nothing.
         """
-        self._plan[:] = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        yield from self._batches
+        batches = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
+        done, in_vain = 0, None  # batches that were had; that number, when workers were lost last that read nothing
+        while done < len(batches):
+            self._plan[:] = batches[done:]
+            try:
+                for answer in self._batches:
+                    done += 1
+                    yield answer
+            except Lost as lost:
+                if not lost.samples and in_vain == done:
+                    raise
+                in_vain = in_vain if lost.samples else done
+                log.error("%s; another process reads on", lost)
+                for number in lost.samples:
+                    self._watched.ends[number].append(str(lost))
 
 
 class _Watched(Dataset):
-    """Says in shared memory which sample each worker is reading."""
+    """Says in shared memory which sample each worker is reading; and does not read those that ended two of them."""
 
-    def __init__(self, dataset: Dataset, reading: Tensor):
-        self.dataset, self.reading = dataset, reading
+    def __init__(self, dataset: Dataset, reading: Tensor, unread: Callable[[int, str], Any]):
+        self.dataset, self.reading, self.unread = dataset, reading, unread
+        self.ends: defaultdict[int, list[str]] = defaultdict(list)  # by sample, how workers ended that were reading it
 
     def __getitem__(self, draw: Draw):
+        if len(self.ends.get(draw.index, ())) > 1:
+            return self.unread(draw.index, self.ends[draw.index][-1])
         tell(self.reading, draw.index)
         sample = self.dataset[draw]
         tell(self.reading, -1)

@@ -58,19 +58,25 @@ class Packing(Dataset):
             counts.append(count)
             return np.linspace(0, count - 1, min(count, self.most)).round().astype(int).tolist()
 
-        entry = {"id": clip.id, "index": index, "label": clip.label, "size": size_of(clip.path)}
         try:
             with at_most(self.dataset.config.reader_timeout, clip.id):
                 frames = read_clip(clip.path, pick)
         except ClipError as error:
-            return entry | {"bad": str(error)}, []
+            return self.unread(draw.index, str(error))
         pictures, notes = zip(*(self._frame(clip, *one) for one in zip(frames.pixels, frames.numbers)))
         pictures, said = [data for of_frame in pictures for data in of_frame], [*dict.fromkeys(notes)]
-        return entry | {
+        return self._entry(index, clip) | {
             "side": self.dataset.side, "streams": STREAMS[self.dataset.config.streams], "frames": counts[-1],
             "numbers": [*map(int, frames.numbers)], "notes": frames.notes, "said": said,
             "steps": [*map(said.index, notes)], "sizes": [*map(len, pictures)], "crcs": [*map(zlib.crc32, pictures)],
         }, pictures
+
+    def unread(self, number: int, reason: str) -> tuple[dict, list[bytes]]:
+        return self._entry(*self.clips[number]) | {"bad": reason}, []
+
+    @staticmethod
+    def _entry(index: int, clip: Clip) -> dict:
+        return {"id": clip.id, "index": index, "label": clip.label, "size": size_of(clip.path)}
 
     def _frame(self, clip: Clip, pixels: np.ndarray, number: int) -> tuple[list[bytes], Said]:
         frame, dataset = Frames([pixels], [number]), self.dataset
@@ -133,8 +139,7 @@ def write_pack(config: Config, folder: Path, side: int, most_frames: int, larges
         most_frames: of a clip; of one with more, as many at even distances.
         largest: bytes of a shard.
     Raises:
-        UserError: the folder is there already, or cannot be written; whatever the recipe's files lack; a clip took
-            longer to read than --reader-timeout, or brought its process down.
+        UserError: the folder is there already, or cannot be written; whatever the recipe's files lack.
     """
     data = config.data
     if not isinstance(data, ClipDataConfig):
@@ -165,8 +170,8 @@ def _written(folder: Path, header: dict, splits: Splits, dataset: VideoDataset, 
     total, header["splits"] = sum(map(len, splits.clips.values())), {}
     for split, clips in splits.clips.items():
         numbered = [(index, clips[index]) for index in _stored(split, len(clips))]
-        loader = Loader(Packing(dataset, numbered, most_frames), Order(len(numbered), 1, 0, shuffle=False), list,
-                        workers, dataset.config.reader_timeout)
+        packing, order = Packing(dataset, numbered, most_frames), Order(len(numbered), 1, 0, shuffle=False)
+        loader = Loader(packing, order, list, workers, dataset.config.reader_timeout, unread=packing.unread)
         shards, rows = Shards(folder, split, largest), {}
         for (index, clip), (entry, pictures) in zip(numbered, chain.from_iterable(loader.epoch(0))):
             rows[index] = [clip.id, clip.label, entry["size"], *shards.add(entry, pictures)]

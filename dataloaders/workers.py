@@ -26,13 +26,21 @@ GRACE = 5  # seconds
 TIMED_OUT = "DataLoader timed out after"  # as torch says it
 
 
+class Lost(UserError):
+    """Worker processes hang, or are gone; `samples` are the numbers of those that they were reading."""
+
+    def __init__(self, text: str, samples: list[int]):
+        super().__init__(text)
+        self.samples = samples
+
+
 class Processes:
     """Iterates over what collate makes of a data set's answers to the items of a plan, worked out by worker processes.
 
     Args:
         plan: lists of items, looked through anew in each pass.
-        timeout: seconds that a sample may take to be read; in the second that passes so the run stops, and it is
-            named. Of worker processes: in the main one nothing can interrupt a reader, and the data set ends it itself.
+        timeout: seconds that a sample may take to be read by a worker process. In the main one nothing can interrupt a
+            reader, and the data set ends it itself.
         reading: see `nothing_read`.
         name: of a sample by its number.
     """
@@ -54,7 +62,8 @@ class Processes:
     def __iter__(self) -> Iterator:
         """
         Raises:
-            UserError: a sample took longer to read than the time-out, or its reader brought the worker down.
+            Lost: a sample took longer to read than the time-out, or its reader brought the worker down. The next pass
+                has other workers.
         """
         answers = self._awaited(lambda: iter(self.loader))  # workers that live on from the pass before answer it
         while (answer := self._awaited(lambda: next(answers, None), again=True)) is not None:
@@ -66,30 +75,46 @@ class Processes:
             try:
                 return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
             except RuntimeError as error:
-                if TIMED_OUT not in first_line(error):
-                    raise self._named(error) from None
-                hanging = self._hanging()
-                if hanging or not again:
-                    _end_workers()
-                    raise UserError(f"reading took over {self.timeout:g} s (--reader-timeout): {hanging or 'nothing'}"
-                                    ) from None
+                found = self._hanging() if TIMED_OUT in first_line(error) else self._named(error)
+                if isinstance(found, Lost):
+                    self._end()
+                if found or not again:
+                    raise found or error from None
 
-    def _hanging(self) -> str:
-        """The samples that have been read for too long; "nothing", where no worker has done anything for as long."""
+    def _hanging(self) -> Lost | None:
+        """With the samples that have been read for too long; with none, where no worker has done anything for as long.
+        """
         since = time.monotonic_ns() - self.timeout * 1e9
         late = [sample for _, sample, begun in self.reading.tolist() if begun < since]
-        names = ", ".join(self.name(sample) for sample in late if sample >= 0)
-        return names or ("nothing" if len(late) == len(self.reading) else "")
+        samples = [sample for sample in late if sample >= 0]
+        if samples or len(late) == len(self.reading):
+            return Lost(f"reading took over {self.timeout:g} s (--reader-timeout): {self._names(samples)}", samples)
+        return None
 
     def _named(self, error: RuntimeError) -> Exception:
-        """An error that a worker has caused, with the samples that it was reading; any other as it is."""
+        """With the samples that a worker was reading which has died; any other error as it is."""
         said = first_line(error)
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
         ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
-        samples = [self.name(sample) for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
-        return UserError(f"a loader process died while reading {', '.join(samples) or 'nothing'}: {said}")
+        samples = [sample for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
+        return Lost(f"a loader process died while reading {self._names(samples)}: {said}", samples)
+
+    def _names(self, samples: list[int]) -> str:
+        return ", ".join(map(self.name, samples)) or "nothing"
+
+    def _end(self) -> None:
+        """End the workers at once, also those that hang. Others' go on."""
+        own, iterator = set(self.reading[:, 0].tolist()), self.loader._iterator
+        for worker in multiprocessing.active_children():
+            if worker.pid in own:
+                worker.kill()
+                worker.join(GRACE)
+        self.reading.fill_(-1)
+        if iterator is not None:
+            iterator._shutdown_workers()
+            self.loader._iterator = None
 
 
 def workers_of(data: DataConfig) -> int:

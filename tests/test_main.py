@@ -524,15 +524,18 @@ def test_sigterm_then_resume_equals_an_unbroken_run(recipe, tmp_path, send):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_one_line_and_leaves_a_checkpoint(recipe, tmp_path):
+def test_a_worker_that_dies_is_told_of_and_another_reads_on(recipe, tmp_path):
     folder = tmp_path / "run"
     words = ["train", str(recipe), "--clip-model", "tiny", "--num-workers", "1", "--output-dir", str(folder)]
     with training(words) as process:
         worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         os.kill(int(worker), signal.SIGKILL)
+        next(line for line in process.stdout if line.split()[:1] == ["5"])  # the fifth epoch's row
+        process.terminate()
         _, said = process.communicate(timeout=1200)
-        assert process.returncode == 2
-    last = said.splitlines()[-1]
-    assert last.startswith("error: ") and "died" in last or "DataLoader worker" in last
-    assert "Traceback" not in said
+        assert process.returncode == 143
+    assert said.count("a loader process died while reading ") == 1 and "Traceback" not in said
+    log = (folder / "train.log").read_text()
+    assert f"(pid {worker}) is killed by signal: Killed. ; another process reads on" in log
+    assert log.count(" left out") == log.count(", 0 left out") > 0
     assert checkpoint.load(folder / "checkpoints" / "last.pt")["epoch"] >= 1

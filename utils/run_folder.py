@@ -141,8 +141,10 @@ class LogFile(logging.FileHandler):
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """While entered, nothing is logged: the first of several processes says what all would say."""
-    log.handlers, log.propagate = [logging.NullHandler()], False
+    """While entered, errors alone are logged: what all would say the first of several processes says."""
+    screen = logging.StreamHandler()
+    screen.setLevel(logging.ERROR)
+    log.handlers, log.propagate = [screen], False
     try:
         yield
     finally:

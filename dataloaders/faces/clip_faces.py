@@ -79,10 +79,10 @@ class _Faces(Dataset):
 def find_in_clips(clips: list[Clip], settings: FaceSettings, jobs: int, timeout: float) -> Iterator[ClipFaces]:
     """The faces of each clip, in order, found by `jobs` processes; 0 finds them in this one.
 
-    Raises:
-        UserError: a clip took longer than `timeout` seconds, or brought its process down; it is named.
+    A clip that took a process longer than `timeout` seconds, or brought it down, twice, is bad. In this one it ends it.
     """
-    loader = Loader(_Faces(clips, settings, timeout), Order(len(clips), 1, 0, shuffle=False), list, jobs, timeout)
+    loader = Loader(_Faces(clips, settings, timeout), Order(len(clips), 1, 0, shuffle=False), list, jobs, timeout,
+                    unread=lambda number, reason: ClipFaces(clips[number].id, bad=reason))
     for found in loader.epoch(0):
         yield from found
 

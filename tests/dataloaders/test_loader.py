@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -165,17 +166,16 @@ class Blocking(Dataset):
         return self.dataset[draw]
 
 
-def test_reader_that_hangs_is_ended_with_the_clips_name(clips):
+def test_a_clip_at_which_two_readers_hang_is_left_out_with_its_name(clips, caplog):
     dataset, before = Blocking(VideoDataset(clips[:3], SETTINGS, 0), blocked=1), set(multiprocessing.active_children())
-    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=10)
-    batches = hanging.epoch(0)
-    assert next(batches).ids == [clips[0].id]
-    with pytest.raises(UserError) as error:
-        next(batches)
-    assert str(error.value) == f"reading took over 10 s (--reader-timeout): {clips[1].id}"
-    for worker in set(multiprocessing.active_children()) - before:
-        worker.join(timeout=60)
-    assert set(multiprocessing.active_children()) <= before  # the one that hangs would keep the program from ending
+    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=6)
+    said = f"reading took over 6 s (--reader-timeout): {clips[1].id}"
+    for epoch in range(2):
+        batches = list(hanging.epoch(epoch))
+        assert [batch.ids for batch in batches] == [[clips[0].id], [], [clips[2].id]]
+        assert [batch.bad for batch in batches] == [[], [(clips[1].id, said)], []]
+        assert [record.message for record in caplog.records] == 2 * [f"{said}; another process reads on"]
+    assert len(set(multiprocessing.active_children()) - before) == 1
 
 
 class Slow(Blocking):
@@ -201,7 +201,6 @@ def test_who_is_over_time(clips, monkeypatch, ages, samples, over):
     two, asked = loader(clips, workers=2, timeout=10), []
     now = time.monotonic_ns()
     monkeypatch.setattr(module.time, "monotonic_ns", lambda: now)
-    monkeypatch.setattr(module, "_end_workers", lambda: None)
     two._batches.reading[:] = torch.tensor([[7, sample, now - age * 10**9] for age, sample in zip(ages, samples)])
 
     def ask():
@@ -243,46 +242,66 @@ def alone():
     clear()
 
 
-def test_a_reader_that_brings_its_process_down_is_told_with_the_clips_name(clips, alone):
-    """And without the one that the other process is reading, which waits for ever."""
+def test_a_clip_that_brings_two_processes_down_is_left_out_and_others_in_their_hands_are_read(clips, alone, caplog):
+    """As is one that the other process was reading, which waits for ever, when its own time has come."""
     dataset = Fatal(Blocking(VideoDataset(clips[:4], SETTINGS, 0), blocked=2), blocked=1)
-    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=0)
-    with pytest.raises(UserError) as error:
-        list(fatal.epoch(0))
-    assert str(error.value).startswith(f"a loader process died while reading {clips[1].id}: DataLoader worker")
+    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=6)
+    batches = list(fatal.epoch(0))
+    assert [batch.ids for batch in batches] == [[clips[0].id], [], [], [clips[3].id]]
+    bad = dict(one for batch in batches for one in batch.bad)
+    assert list(bad) == [clips[1].id, clips[2].id]
+    assert bad[clips[1].id].startswith(f"a loader process died while reading {clips[1].id}: DataLoader worker")
+    assert bad[clips[2].id] == f"reading took over 6 s (--reader-timeout): {clips[2].id}"
+    assert len(caplog.records) == 4
 
 
-def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips, alone):
+def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips, alone, caplog):
     """And not while it is used, where the error would be taken for one of whatever is being done."""
-    two = loader(clips, workers=1, size=1)
-    batches = two.epoch(0)
+    batches = loader(clips, workers=1, size=1).epoch(0)
     next(batches)
-    assert_told(batches, clips)
+    assert_goes_on(batches, list(loader(clips, size=1).epoch(0))[1:], caplog)
 
 
-def test_a_process_that_dies_between_two_epochs_is_told_of_as_soon_as_the_next_one_begins(clips, alone):
+def test_a_process_that_dies_between_two_epochs_is_told_of_as_soon_as_the_next_one_begins(clips, alone, caplog):
     two = loader(clips, workers=1, size=1)
     list(two.epoch(0))
-    assert_told(two.epoch(1), clips)
+    assert_goes_on(two.epoch(1), list(loader(clips, size=1).epoch(1)), caplog)
 
 
-def test_a_death_is_told_of_at_once_also_after_another_loaders_were_ended(clips, alone):
+def test_a_death_is_told_of_at_once_also_after_another_loaders_were_ended(clips, alone, caplog):
     """As in a notebook, after an error."""
     list(loader(clips, workers=1, size=1).epoch(0))
     _end_workers()
     assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
-    two = loader(clips, workers=1, size=1)
-    batches = two.epoch(0)
+    batches = loader(clips, workers=1, size=1).epoch(0)
     next(batches)
-    assert_told(batches, clips)
+    assert_goes_on(batches, list(loader(clips, size=1).epoch(0))[1:], caplog)
 
 
-def assert_told(batches: Iterator, clips) -> None:
+def assert_goes_on(batches: Iterator, due: list, caplog) -> None:
+    """The only process is killed while nobody waits for it; all that is due comes, and it is told of once."""
     child, = multiprocessing.active_children()
     child.kill()
     assert_over([child.pid])  # which takes no notice of it in torch's place
-    with pytest.raises(UserError, match=f"a loader process died while reading .*pid.* {child.pid}\\) is killed by"):
-        list(batches)
+    assert_same(list(batches), due)
+    (told,) = [record.message for record in caplog.records]
+    assert re.fullmatch(rf"a loader process died while reading .*pid.* {child.pid}\) is killed by.*; another .*", told)
+
+
+def test_processes_that_die_again_and_again_and_read_nothing_end_the_run(clips, monkeypatch):
+    monkeypatch.setattr(module, "_in_worker", lambda worker: os._exit(3))
+    with pytest.raises(UserError, match="^a loader process died while reading nothing: "):
+        list(loader(clips, workers=1).epoch(0))
+
+
+def test_other_loaders_processes_go_on(clips, alone):
+    other, dataset = loader(clips, workers=1), Fatal(VideoDataset(clips[:2], SETTINGS, 0), blocked=1)
+    due = list(other.epoch(0))
+    kept, = multiprocessing.active_children()
+    fatal = Loader(dataset, Order(2, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=100)
+    assert [batch.ids for batch in fatal.epoch(0)] == [[clips[0].id], []]
+    assert_same(list(other.epoch(0)), due)
+    assert kept in multiprocessing.active_children() and len(multiprocessing.active_children()) == 2
 
 
 def gone():

@@ -112,12 +112,14 @@ def test_each_clip_is_given_as_soon_as_it_is_searched(clips, monkeypatch):
     assert [of_clip.id for of_clip in search] == begun[2:] and begun.count("detector") == 1
 
 
-def test_a_clip_that_brings_its_process_down_is_named(clips, squares, monkeypatch):
+def test_a_clip_that_brings_its_process_down_is_bad(clips, squares, monkeypatch):
     honest = faces_of_clip
     monkeypatch.setattr(clip_faces, "faces_of_clip",
                         lambda clip, *rest: os._exit(7) if clip.id == "5.png" else honest(clip, *rest))
-    with pytest.raises(UserError, match="a loader process died while reading 5.png"):
-        list(find_in_clips(clips, EACH, 1, timeout=60))
+    every = {of_clip.id: of_clip for of_clip in find_in_clips(clips, EACH, 1, timeout=60)}
+    assert list(every) == [clip.id for clip in clips]
+    assert every["5.png"].bad.startswith("a loader process died while reading 5.png: ")
+    assert {name for name, of_clip in every.items() if of_clip.bad} == {"3.avi", "5.png"}
 
 
 def test_a_clip_that_hangs_is_watched_for_in_the_main_process_too(clips, squares, monkeypatch):
