@@ -41,7 +41,6 @@ class Loader:
     def __init__(self, dataset: Dataset, order: Order, collate: Callable[[list], Batch], num_workers: int,
                  timeout: float, pin_memory: bool = False, unread: Callable[[int, str], Any] | None = None):
         self.dataset, self.order, self.collate, self.timeout = dataset, order, collate, timeout
-        unread = unread or (lambda number, reason: BadSample(dataset.ids[number], reason))
         # The batches that the DataLoader takes, refilled in place for each epoch.
         self._plan: list[list[Draw]] = []
         reading = nothing_read(num_workers)
@@ -112,8 +111,8 @@ class Loader:
 class _Watched(Dataset):
     """Says in shared memory which sample each worker is reading; and does not read those that ended two of them."""
 
-    def __init__(self, dataset: Dataset, reading: Tensor, unread: Callable[[int, str], Any]):
-        self.dataset, self.reading, self.unread = dataset, reading, unread
+    def __init__(self, dataset: Dataset, reading: Tensor, unread: Callable[[int, str], Any] | None):
+        self.dataset, self.reading, self.unread = dataset, reading, unread or self._bad
         self.ends: defaultdict[int, list[str]] = defaultdict(list)  # by sample, how workers ended that were reading it
 
     def __getitem__(self, draw: Draw):
@@ -123,3 +122,6 @@ class _Watched(Dataset):
         sample = self.dataset[draw]
         tell(self.reading, -1)
         return sample
+
+    def _bad(self, number: int, reason: str) -> BadSample:
+        return BadSample(self.dataset.ids[number], reason)

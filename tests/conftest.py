@@ -41,6 +41,8 @@ def one_thread():
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()  # what was imported is looked through no more, neither here nor in children
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,6 @@ from dataloaders.datasets import CAER
 from tests import forked
 from tests.dataloaders.footage import frame, write_image, write_video
 from tests.over import assert_over
-from tests.test_kills import assert_equal
 from utils import checkpoint
 
 pytestmark = pytest.mark.slow

@@ -406,7 +406,8 @@ def test_a_resumed_run_does_not_hold_the_checkpoint_while_it_trains(finished, re
 
 def test_a_finished_run_is_left_as_it_is(finished, recipe, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix in (".html", ".json", ".pt", ".yaml")}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")
+              if path.suffix in (".html", ".json", ".pt", ".yaml")}
     assert main(["train", str(recipe), "--output-dir", str(folder), "--ema", "0.5", "--resume", "auto",
                  "--epochs", "1"]) == 0
     assert "is finished, and its test split has been read; --epochs N trains on" in (folder / "train.log").read_text()

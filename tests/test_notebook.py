@@ -33,7 +33,8 @@ def outputs(small) -> list[list]:
     notebook = nbformat.read(NOTEBOOK, 4)
     (places,) = [cell for cell in notebook.cells if PLACES.fullmatch(cell.source)]
     places.source = "RUN, VIDEO, DETECTOR = {!r}, {!r}, None".format(*map(str, small))
-    NotebookClient(notebook, timeout=1200, startup_timeout=600, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
+    NotebookClient(notebook, timeout=1200, startup_timeout=600,
+                   resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     return [cell.outputs for cell in cells]

@@ -132,5 +132,5 @@ def _standing_still(config: Config) -> Iterator[Finding]:
 def _hardly_shuffled(config: Config) -> Iterator[Finding]:
     data = config.data
     if getattr(data, "stream", None) and (group := data.shuffle_buffer // data.lanes) < MIXED:
-        yield _odd("shuffle_buffer", data.shuffle_buffer, f"of each of {data.lanes} lanes {group} clips at a time change "
-                   "places, so that a batch meets neighbours in the shards", f"{32 * data.lanes} or more is usual")
+        yield _odd("shuffle_buffer", data.shuffle_buffer, f"of each of {data.lanes} lanes {group} clips at a time "
+                   "change places, so that neighbours stay neighbours", f"{32 * data.lanes} or more is usual")

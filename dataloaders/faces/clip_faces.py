@@ -75,14 +75,17 @@ class _Faces(Dataset):
         with at_most(self.timeout, clip.id):
             return faces_of_clip(clip, self._detector, self.settings)
 
+    def unread(self, number: int, reason: str) -> ClipFaces:
+        return ClipFaces(self.ids[number], bad=reason)
+
 
 def find_in_clips(clips: list[Clip], settings: FaceSettings, jobs: int, timeout: float) -> Iterator[ClipFaces]:
     """The faces of each clip, in order, found by `jobs` processes; 0 finds them in this one.
 
     A clip that took a process longer than `timeout` seconds, or brought it down, twice, is bad. In this one it ends it.
     """
-    loader = Loader(_Faces(clips, settings, timeout), Order(len(clips), 1, 0, shuffle=False), list, jobs, timeout,
-                    unread=lambda number, reason: ClipFaces(clips[number].id, bad=reason))
+    faces, order = _Faces(clips, settings, timeout), Order(len(clips), 1, 0, shuffle=False)
+    loader = Loader(faces, order, list, jobs, timeout, unread=faces.unread)
     for found in loader.epoch(0):
         yield from found
 

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import sys
@@ -16,7 +17,7 @@ from torch.utils.data import Dataset
 
 from dataloaders import workers as module
 from dataloaders.clips import Clip
-from dataloaders.loader import Loader
+from dataloaders.loader import BadSample, Loader
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
 from dataloaders.workers import GRACE, Deaths, _end_workers, _in_worker
@@ -292,6 +293,13 @@ def test_processes_that_die_again_and_again_and_read_nothing_end_the_run(clips, 
     monkeypatch.setattr(module, "_in_worker", lambda worker: os._exit(3))
     with pytest.raises(UserError, match="^a loader process died while reading nothing: "):
         list(loader(clips, workers=1).epoch(0))
+
+
+def test_what_a_process_needs_can_be_sent_to_one_that_is_not_forked(clips):
+    one = loader(clips)
+    one._watched.ends[2] += ["once", "twice"]
+    sent = pickle.loads(pickle.dumps(one._watched))
+    assert sent[Draw(0, 2, 0)] == BadSample(clips[2].id, "twice") and sent[Draw(0, 1, 0)].id == clips[1].id
 
 
 def test_other_loaders_processes_go_on(clips, alone):

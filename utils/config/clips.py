@@ -43,8 +43,8 @@ class ClipDataConfig(DataConfig):
     stream: str | None = None
     """Where the pack's training shards are read in order, not at random: a folder, https://, s3://..."""
     stream_lanes: int = 0
-    """Stream: places that are read at once, each by one worker, as many clips of each in a batch; they decide the order.
-    0 is --batch-size's largest divisor up to 32."""
+    """Stream: places that are read at once, each by one worker, as many clips of each in a batch; they decide the
+    order. 0 is --batch-size's largest divisor up to 32."""
     shuffle_buffer: int = 1024
     """Stream: clips of all lanes that are held undecoded, to be shuffled."""
     label_fraction: float = 1.0

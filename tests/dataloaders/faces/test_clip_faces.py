@@ -15,7 +15,6 @@ from dataloaders.stream import Stream
 from tests.dataloaders.faces.squares import PLAIN, Squares, frame, square, write_clip
 from tests.dataloaders.footage import write_image
 from utils.config import FaceSettings
-from utils.errors import UserError
 
 EACH = FaceSettings(**PLAIN)
 
