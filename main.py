@@ -34,8 +34,8 @@ COMMANDS = {
     "bench": "commands.bench:bench",
 }
 
-# What any file may meet at any time: no room, no permission, another in its place.
-REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # which any file may meet at any time
+REFUSED = (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR)  # as may these; the error then knows which
 
 
 def main(words: list[str]) -> int:
@@ -62,7 +62,7 @@ def main(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in REFUSED:
+        if error.errno not in NO_ROOM and not (error.filename and error.errno in REFUSED):
             raise
         print(f"error: {error.filename or 'cannot write'}: {error.strerror}", file=sys.stderr)
         return 2

@@ -18,6 +18,8 @@ from utils.structures import Batch
 
 log = logging.getLogger("camxuc")
 
+LOSSES = 4  # of workers, without a batch between them: a batch may hold two clips that take two along each
+
 
 @dataclass
 class BadSample:
@@ -89,23 +91,23 @@ class Loader:
         out from then on, as one that cannot be read.
 
         Raises:
-            UserError: workers hang or die again and again, and read nothing.
+            UserError: workers hang or die again and again, and no batch comes.
         """
         batches = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        done, in_vain = 0, None  # batches that were had; that number, when workers were lost last that read nothing
+        done = losses = 0  # batches that were had, and how often workers were lost since
         while done < len(batches):
             self._plan[:] = batches[done:]
             try:
                 for answer in self._batches:
-                    done += 1
+                    done, losses = done + 1, 0
                     yield answer
             except Lost as lost:
-                if not lost.samples and in_vain == done:
+                losses += 1
+                if losses > (LOSSES if lost.samples else 1):
                     raise
-                in_vain = in_vain if lost.samples else done
                 log.error("%s; another process reads on", lost)
                 for number in lost.samples:
-                    self._watched.ends[number].append(str(lost))
+                    self._watched.ends[number].append(lost.reason)
 
 
 class _Watched(Dataset):

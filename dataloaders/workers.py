@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -27,11 +28,15 @@ TIMED_OUT = "DataLoader timed out after"  # as torch says it
 
 
 class Lost(UserError):
-    """Worker processes hang, or are gone; `samples` are the numbers of those that they were reading."""
+    """Worker processes hang, or are gone.
 
-    def __init__(self, text: str, samples: list[int]):
+    Args:
+        samples: the numbers of those that are to blame, and `reason` for what.
+    """
+
+    def __init__(self, text: str, samples: list[int], reason: str):
         super().__init__(text)
-        self.samples = samples
+        self.samples, self.reason = samples, reason
 
 
 class Processes:
@@ -65,7 +70,7 @@ class Processes:
             Lost: a sample took longer to read than the time-out, or its reader brought the worker down. The next pass
                 has other workers.
         """
-        answers = self._awaited(lambda: iter(self.loader))  # workers that live on from the pass before answer it
+        answers = self._awaited(self._begin)
         while (answer := self._awaited(lambda: next(answers, None), again=True)) is not None:
             yield answer
 
@@ -76,45 +81,70 @@ class Processes:
                 return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
             except RuntimeError as error:
                 found = self._hanging() if TIMED_OUT in first_line(error) else self._named(error)
+                if not found and again:
+                    continue
+                found = found or Lost(f"loader processes do not begin anew ({first_line(error)})", [], "")
                 if isinstance(found, Lost):
                     self._end()
-                if found or not again:
-                    raise found or error from None
+                try:
+                    raise found from None
+                finally:
+                    del found  # it knows this frame, which else would know it, and both would keep what was loaded
+
+    def _begin(self) -> Iterator:
+        """Workers that live on from the pass before answer it. For those that do not torch would wait; their death may
+        have been told where another loader was waited for."""
+        if dead := [str(worker.pid) for worker in self._workers if not worker.is_alive()]:
+            raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(dead)}) exited unexpectedly")
+        return iter(self.loader)
+
+    @property
+    def _workers(self) -> list[BaseProcess]:
+        return getattr(self.loader._iterator, "_workers", [])
 
     def _hanging(self) -> Lost | None:
         """With the samples that have been read for too long; with none, where no worker has done anything for as long.
+
+        Where all of several are late, it is not their samples that are to blame.
         """
         since = time.monotonic_ns() - self.timeout * 1e9
         late = [sample for _, sample, begun in self.reading.tolist() if begun < since]
-        samples = [sample for sample in late if sample >= 0]
-        if samples or len(late) == len(self.reading):
-            return Lost(f"reading took over {self.timeout:g} s (--reader-timeout): {self._names(samples)}", samples)
-        return None
+        samples, everyone = [sample for sample in late if sample >= 0], len(self.reading)
+        if not samples and len(late) < everyone:
+            return None
+        reason = f"reading took over {self.timeout:g} s (--reader-timeout)"
+        blamed = samples if len(samples) == 1 or len(samples) < everyone else []
+        return Lost(f"{reason}: {self._names(samples)}", blamed, reason)
 
-    def _named(self, error: RuntimeError) -> Exception:
-        """With the samples that a worker was reading which has died; any other error as it is."""
+    def _named(self, error: RuntimeError) -> Exception | None:
+        """With the samples that a worker was reading which has died; None, if it is another loader's; else the error as
+        it is."""
         said = first_line(error)
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
         ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
+        if self._workers and not ended & {worker.pid for worker in self._workers}:
+            return None
         samples = [sample for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
-        return Lost(f"a loader process died while reading {self._names(samples)}: {said}", samples)
+        return Lost(f"a loader process died while reading {self._names(samples)}: {said}", samples,
+                    "a loader process died while reading it")
 
     def _names(self, samples: list[int]) -> str:
         return ", ".join(map(self.name, samples)) or "nothing"
 
     def _end(self) -> None:
-        """End the workers at once, also those that hang. Others' go on."""
-        own, iterator = set(self.reading[:, 0].tolist()), self.loader._iterator
-        for worker in multiprocessing.active_children():
-            if worker.pid in own:
-                worker.kill()
-                worker.join(GRACE)
+        """End the workers at once, also those that hang. Other loaders' go on."""
+        told, iterator = set(self.reading[:, 0].tolist()), self.loader._iterator
+        for worker in self._workers or [child for child in multiprocessing.active_children() if child.pid in told]:
+            worker.kill()
+            worker.join(GRACE)
         self.reading.fill_(-1)
-        if iterator is not None:
-            iterator._shutdown_workers()
-            self.loader._iterator = None
+        self.loader._iterator = None
+        if iterator is not None:  # in a thread: it may wait for a lock that a killed one held
+            thread = threading.Thread(target=iterator._shutdown_workers, daemon=True)
+            thread.start()
+            thread.join(GRACE)
 
 
 def workers_of(data: DataConfig) -> int:

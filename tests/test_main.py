@@ -436,12 +436,13 @@ def test_what_the_system_refuses_is_one_line_wherever_it_is_met(monkeypatch, cap
     assert capsys.readouterr().err == f"error: {said}\n"
 
 
-def test_other_errors_of_the_system_are_ours_to_mend(monkeypatch):
+@pytest.mark.parametrize("number", [errno.EBADF, errno.EACCES])  # of no file
+def test_other_errors_of_the_system_are_ours_to_mend(monkeypatch, number):
     def broken(recipe, flags):
-        raise OSError(errno.EBADF, "Bad file descriptor")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("commands.train.train", broken)
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(OSError, match=os.strerror(number)):
         main(["train", "demo"])
 
 

@@ -61,7 +61,7 @@ def _choose_folder(config: Config) -> Path:
 
 def _runs_of(base: Path) -> dict[int, Path]:
     """The folders of a recipe's runs by number; the first has none in its name. One of a failed start may be taken."""
-    name = re.compile(rf"{re.escape(base.name)}(?:-(\d+))?")
+    name = re.compile(rf"{re.escape(base.name)}(?:-([2-9]|[1-9]\d+))?")
     return {int(found[1] or 1): place for place in base.parent.glob(f"{glob.escape(base.name)}*")
             if (found := name.fullmatch(place.name)) and ((place / "checkpoints").exists() or is_taken(place))}
 

@@ -17,10 +17,10 @@ from torch.utils.data import Dataset
 
 from dataloaders import workers as module
 from dataloaders.clips import Clip
-from dataloaders.loader import BadSample, Loader
+from dataloaders.loader import LOSSES, BadSample, Loader
 from dataloaders.order import Draw, Order
 from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset, collate_clips
-from dataloaders.workers import GRACE, Deaths, _end_workers, _in_worker
+from dataloaders.workers import GRACE, Deaths, Lost, _end_workers, _in_worker
 from tests.dataloaders.footage import frame as picture
 from tests.dataloaders.footage import write_image, write_video
 from tests.over import assert_over
@@ -170,12 +170,12 @@ class Blocking(Dataset):
 def test_a_clip_at_which_two_readers_hang_is_left_out_with_its_name(clips, caplog):
     dataset, before = Blocking(VideoDataset(clips[:3], SETTINGS, 0), blocked=1), set(multiprocessing.active_children())
     hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=6)
-    said = f"reading took over 6 s (--reader-timeout): {clips[1].id}"
+    said = "reading took over 6 s (--reader-timeout)"
     for epoch in range(2):
         batches = list(hanging.epoch(epoch))
         assert [batch.ids for batch in batches] == [[clips[0].id], [], [clips[2].id]]
         assert [batch.bad for batch in batches] == [[], [(clips[1].id, said)], []]
-        assert [record.message for record in caplog.records] == 2 * [f"{said}; another process reads on"]
+        assert [record.message for record in caplog.records] == 2 * [f"{said}: {clips[1].id}; another process reads on"]
     assert len(set(multiprocessing.active_children()) - before) == 1
 
 
@@ -198,7 +198,8 @@ def test_a_batch_may_take_longer_than_the_time_out_of_a_sample(clips):
     ([1, 9], [4, 5], []), ([1, 11], [4, 5], [5]), ([1, 11], [4, -1], []), ([12, 11], [4, -1], [4]),
     ([12, 11], [-1, -1], []), ([12, 13], [6, 7], [6, 7])])
 def test_who_is_over_time(clips, monkeypatch, ages, samples, over):
-    """A worker that does nothing is none, unless all of them do nothing, and still no answer comes."""
+    """A worker that does nothing is none, unless all of them do nothing, and still no answer comes. Where all are over
+    time, it is not their samples that are to blame."""
     two, asked = loader(clips, workers=2, timeout=10), []
     now = time.monotonic_ns()
     monkeypatch.setattr(module.time, "monotonic_ns", lambda: now)
@@ -212,8 +213,9 @@ def test_who_is_over_time(clips, monkeypatch, ages, samples, over):
 
     if over or min(ages) > 10:
         said = ", ".join(clips[index].id for index in over) or "nothing"
-        with pytest.raises(UserError, match=rf"^reading took over 10 s \(--reader-timeout\): {said}$"):
+        with pytest.raises(Lost, match=rf"^reading took over 10 s \(--reader-timeout\): {said}$") as lost:
             two._batches._awaited(ask, again=True)
+        assert lost.value.samples == (over if len(over) < 2 else [])
     else:
         assert two._batches._awaited(ask, again=True) == "answer"
     assert len(asked) == 1 + (not over and min(ages) <= 10)
@@ -250,10 +252,11 @@ def test_a_clip_that_brings_two_processes_down_is_left_out_and_others_in_their_h
     batches = list(fatal.epoch(0))
     assert [batch.ids for batch in batches] == [[clips[0].id], [], [], [clips[3].id]]
     bad = dict(one for batch in batches for one in batch.bad)
-    assert list(bad) == [clips[1].id, clips[2].id]
-    assert bad[clips[1].id].startswith(f"a loader process died while reading {clips[1].id}: DataLoader worker")
-    assert bad[clips[2].id] == f"reading took over 6 s (--reader-timeout): {clips[2].id}"
-    assert len(caplog.records) == 4
+    assert bad == {clips[1].id: "a loader process died while reading it",
+                   clips[2].id: "reading took over 6 s (--reader-timeout)"}
+    told = [record.message.partition(": DataLoader worker ")[0] for record in caplog.records]
+    assert told == 2 * [f"a loader process died while reading {clips[1].id}"] + 2 * [
+        f"reading took over 6 s (--reader-timeout): {clips[2].id}; another process reads on"]
 
 
 def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips, alone, caplog):
@@ -293,6 +296,48 @@ def test_processes_that_die_again_and_again_and_read_nothing_end_the_run(clips, 
     monkeypatch.setattr(module, "_in_worker", lambda worker: os._exit(3))
     with pytest.raises(UserError, match="^a loader process died while reading nothing: "):
         list(loader(clips, workers=1).epoch(0))
+
+
+class Deadly(Blocking):
+    """Ends its process at each."""
+
+    def __getitem__(self, draw):
+        os._exit(7)
+
+
+def test_where_no_batch_comes_nobody_tries_for_ever(clips, caplog):
+    dataset = Deadly(VideoDataset(clips[:8], SETTINGS, 0), None)
+    deadly = Loader(dataset, Order(8, 8, 0, shuffle=False), collate_clips, num_workers=1, timeout=60)
+    with pytest.raises(UserError, match=f"^a loader process died while reading {clips[2].id}: "):
+        list(deadly.epoch(0))
+    assert len(caplog.records) == LOSSES == 4
+
+
+def test_where_no_process_begins_anew(clips, monkeypatch):
+    """None is overdue, and still they do not answer."""
+    two = loader(clips, workers=2, timeout=10)
+    two._batches.reading[:] = torch.tensor([[7, 1, time.monotonic_ns()]] * 2)
+
+    def ask():
+        raise RuntimeError("DataLoader timed out after 10 seconds")
+
+    with pytest.raises(Lost, match="^loader processes do not begin anew .DataLoader timed out after 10 seconds.$"):
+        two._batches._awaited(ask)
+
+
+def test_another_loaders_death_is_left_to_it(clips, alone, caplog):
+    """Even where it is told of while this one is waited for."""
+    one, other = (loader(clips, workers=1, size=1) for _ in range(2))
+    due = [list(one.epoch(epoch)) for epoch in (0, 1)]
+    child, = multiprocessing.active_children()
+    batches = other.epoch(0)
+    first = next(batches)
+    child.kill()
+    assert_over([child.pid])
+    assert_same([first, *batches], due[0])
+    assert caplog.records == []
+    assert_same(list(one.epoch(1)), due[1])
+    assert len(caplog.records) == 1 and str(child.pid) in caplog.records[0].message
 
 
 def test_what_a_process_needs_can_be_sent_to_one_that_is_not_forked(clips):

@@ -194,16 +194,17 @@ def test_what_is_broken_off_leaves_nothing_that_looks_finished(root, tmp_path, m
 
 
 @pytest.mark.parametrize("ends, said", [
-    (lambda: os._exit(7), "a loader process died while reading train/Happy/1.avi: "),
-    (lambda: Event().wait(), "reading took over 10 s (--reader-timeout): train/Happy/1.avi")])
+    (lambda: os._exit(7), "a loader process died while reading it"),
+    (lambda: Event().wait(), "reading took over 5 s (--reader-timeout)")])
 def test_a_clip_that_hangs_or_brings_its_reader_down_is_bad(root, tmp_path, monkeypatch, capsys, ends, said):
     real = packing.read_clip
     monkeypatch.setattr(packing, "read_clip",
                         lambda path, pick: ends() if path.parts[-2:] == ("Happy", "1.avi") else real(path, pick))
-    flags = ["--workers", "1", "--reader-timeout", "10"]
+    flags = ["--workers", "1", "--reader-timeout", "5"]
     assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), *flags]) == 0
     told = capsys.readouterr().out
-    assert "2 clips cannot be read, and are bad in the pack too:\n" in told and f"\n  train/Happy/1.avi: {said}" in told
+    assert "2 clips cannot be read, and are bad in the pack too:\n" in told
+    assert f"\n  train/Happy/1.avi: {said}\n" in told
     with pytest.raises(ClipError, match=re.escape(said)):
         Pack(tmp_path / "p").streams("train/Happy/1.avi", lambda count: [0], 48, True)
 

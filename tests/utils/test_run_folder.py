@@ -31,7 +31,7 @@ def test_without_output_dir_runs_are_numbered(tmp_path, monkeypatch):
         assert str(open_run(config())) == str(open_run(config())) == name  # a start that failed is no run
         Path(name, "checkpoints").mkdir()
     assert str(open_run(config(resume="auto"))) == "runs/small-3"  # the newest
-    for other in ("runs/small-er", "runs/small-4b", "runs/larger-9"):
+    for other in ("runs/small-er", "runs/small-4b", "runs/small-08", "runs/small-1", "runs/larger-9"):
         Path(other, "checkpoints").mkdir(parents=True)
     shutil.rmtree("runs/small")  # or a start that failed, beside which the others were begun
     assert str(open_run(config(resume="auto"))) == "runs/small-3" and str(open_run(config())) == "runs/small-4"

@@ -33,8 +33,8 @@ class DataConfig:
     num_workers: int = 4
     """Loader processes, at most one a processor; 0 loads in the main process."""
     reader_timeout: float = 120.0
-    """Seconds that a sample may be read for; 0 is for ever. One that takes a loader process longer, twice, is left out;
-    the main process, or one that reads a stream, stops the run."""
+    """Seconds that a sample may be read for; 0 is for ever. One that takes loader processes longer, twice, is left out;
+    where all of several hang, or the main process, or one that reads a stream, the run stops."""
     max_bad_clips: float = 0.01
     """Share of unreadable clips, or blank reviews, above which the run stops."""
 
