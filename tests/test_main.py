@@ -538,6 +538,6 @@ def test_a_worker_that_dies_is_told_of_and_another_reads_on(recipe, tmp_path):
         assert process.returncode == 143
     assert said.count("a loader process died while reading ") == 1 and "Traceback" not in said
     log = (folder / "train.log").read_text()
-    assert f"(pid {worker}) is killed by signal: Killed. ; another process reads on" in log
+    assert re.search(rf"a loader process died while reading .* {worker}\) .*; another process reads on\n", log)
     assert log.count(" left out") == log.count(", 0 left out") > 0
     assert checkpoint.load(folder / "checkpoints" / "last.pt")["epoch"] >= 1
