@@ -94,16 +94,16 @@ class Loader:
             UserError: workers hang or die again and again, and no batch comes.
         """
         batches = [batch[share(len(batch))] for batch in self.order.batches(epoch)[start:]]
-        done = losses = 0  # batches that were had, and how often workers were lost since
+        done = losses = blameless = 0  # batches that were had; how often workers were lost since, and by no sample
         while done < len(batches):
             self._plan[:] = batches[done:]
             try:
                 for answer in self._batches:
-                    done, losses = done + 1, 0
+                    done, losses, blameless = done + 1, 0, 0
                     yield answer
             except Lost as lost:
-                losses += 1
-                if losses > (LOSSES if lost.samples else 1):
+                losses, blameless = losses + 1, blameless + (not lost.samples)
+                if losses > LOSSES or blameless > 1:
                     raise
                 log.error("%s; another process reads on", lost)
                 for number in lost.samples:

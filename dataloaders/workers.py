@@ -24,6 +24,7 @@ from utils.distributed import local_world_size
 from utils.errors import UserError, first_line
 
 GRACE = 5  # seconds
+MOST_LOADERS = 64
 TIMED_OUT = "DataLoader timed out after"  # as torch says it
 
 
@@ -78,7 +79,7 @@ class Processes:
         """torch's time-out is of a whole answer, of many samples: it may be asked for again."""
         while True:
             try:
-                return DEATHS.wait_for(ask) if self.loader.num_workers else ask()
+                return DEATHS.wait_for(ask, self._pids) if self.loader.num_workers else ask()
             except RuntimeError as error:
                 found = self._hanging() if TIMED_OUT in first_line(error) else self._named(error)
                 if not found and again:
@@ -92,15 +93,26 @@ class Processes:
                     del found  # it knows this frame, which else would know it, and both would keep what was loaded
 
     def _begin(self) -> Iterator:
-        """Workers that live on from the pass before answer it. For those that do not torch would wait; their death may
-        have been told where another loader was waited for."""
-        if dead := [str(worker.pid) for worker in self._workers if not worker.is_alive()]:
-            raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(dead)}) exited unexpectedly")
-        return iter(self.loader)
+        """Workers that live on from the pass before answer it. For those that do not torch would wait: it was told of
+        their death while another loader was waited for, or before it knew of them."""
+        self._check()
+        answers = iter(self.loader)
+        self._check()
+        return answers
+
+    def _check(self) -> None:
+        if dead := self._dead():
+            raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(map(str, dead))}) exited unexpectedly")
 
     @property
     def _workers(self) -> list[BaseProcess]:
         return getattr(self.loader._iterator, "_workers", [])
+
+    def _pids(self) -> set[int]:
+        return {worker.pid for worker in self._workers}
+
+    def _dead(self) -> list[int]:
+        return [worker.pid for worker in self._workers if not worker.is_alive()]
 
     def _hanging(self) -> Lost | None:
         """With the samples that have been read for too long; with none, where no worker has done anything for as long.
@@ -116,16 +128,13 @@ class Processes:
         blamed = samples if len(samples) == 1 or len(samples) < everyone else []
         return Lost(f"{reason}: {self._names(samples)}", blamed, reason)
 
-    def _named(self, error: RuntimeError) -> Exception | None:
-        """With the samples that a worker was reading which has died; None, if it is another loader's; else the error as
-        it is."""
+    def _named(self, error: RuntimeError) -> Exception:
+        """With the samples that a worker was reading which has died; any other error as it is."""
         said = first_line(error)
         if "killed by signal" not in said and "exited unexpectedly" not in said:
             return error
         numbers = re.search(r"\(pid(?:\(s\))? ([\d, ]+)\)", said)
-        ended = {int(number) for number in numbers[1].split(",")} if numbers else set(self.reading[:, 0].tolist())
-        if self._workers and not ended & {worker.pid for worker in self._workers}:
-            return None
+        ended = {int(number) for number in numbers[1].split(",")} if numbers else self._dead()
         samples = [sample for worker, sample, _ in self.reading.tolist() if worker in ended and sample >= 0]
         return Lost(f"a loader process died while reading {self._names(samples)}: {said}", samples,
                     "a loader process died while reading it")
@@ -136,6 +145,8 @@ class Processes:
     def _end(self) -> None:
         """End the workers at once, also those that hang. Other loaders' go on."""
         told, iterator = set(self.reading[:, 0].tolist()), self.loader._iterator
+        if hasattr(iterator, "_pin_memory_thread_done_event"):  # a thread that takes answers from them
+            iterator._pin_memory_thread_done_event.set()
         for worker in self._workers or [child for child in multiprocessing.active_children() if child.pid in told]:
             worker.kill()
             worker.join(GRACE)
@@ -175,16 +186,17 @@ class Deaths:
 
     def __init__(self):
         self.waiting = self.missed = False
+        self.pids: Callable[[], set[int]] = set  # of those who are waited for
         self.handler: Callable | None = None  # torch's
 
-    def wait_for(self, ask: Callable[[], Any]) -> Any:
-        """What it gives, which is an answer of workers.
+    def wait_for(self, ask: Callable[[], Any], pids: Callable[[], set[int]]) -> Any:
+        """What it gives, which is an answer of the workers with these numbers.
 
         Raises:
-            RuntimeError: torch's; a worker has died, now or since the answer before.
+            RuntimeError: torch's; one of them has died, now or since the answer before.
         """
         self._listen()
-        self.waiting = True
+        self.waiting, self.pids = True, pids
         try:
             if self.missed:
                 self._hear(signal.SIGCHLD, None)
@@ -206,9 +218,16 @@ class Deaths:
                 signal.signal(signal.SIGCHLD, self._hear)
 
     def _hear(self, number: int, frame) -> None:
+        """That of another loader's worker must not break in, for torch may have an answer in its hands: it is seen where
+        that loader begins."""
         self.missed = not self.waiting
-        if self.waiting:
-            self.handler(number, frame)
+        for _ in range(MOST_LOADERS if self.waiting else 0):  # torch tells of one loader's workers each time, and once
+            try:
+                return self.handler(number, frame)
+            except RuntimeError as error:
+                named = re.findall(r"\d+", first_line(error).partition("(pid")[2])
+                if self.pids() & set(map(int, named)):
+                    raise
 
 
 DEATHS = Deaths()

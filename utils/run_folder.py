@@ -188,6 +188,7 @@ class RunLog:
         self.file.close()
 
     def _of_thread(self, error: threading.ExceptHookArgs) -> None:
-        """TensorBoard's thread hands what it meets, such as a full disk, to the main one, which tells it."""
-        if not issubclass(error.exc_type, OSError):
+        """TensorBoard's thread hands what it meets, such as a full disk, to the main one, which tells it; as does that
+        which takes answers from loader processes, of which one may be gone."""
+        if not issubclass(error.exc_type, (OSError, EOFError)):
             self.of_threads(error)

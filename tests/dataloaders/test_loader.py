@@ -167,10 +167,11 @@ class Blocking(Dataset):
         return self.dataset[draw]
 
 
+@pytest.mark.slow
 def test_a_clip_at_which_two_readers_hang_is_left_out_with_its_name(clips, caplog):
     dataset, before = Blocking(VideoDataset(clips[:3], SETTINGS, 0), blocked=1), set(multiprocessing.active_children())
-    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=6)
-    said = "reading took over 6 s (--reader-timeout)"
+    hanging = Loader(dataset, Order(3, 1, 0, shuffle=False), collate_clips, num_workers=1, timeout=12)
+    said = "reading took over 12 s (--reader-timeout)"
     for epoch in range(2):
         batches = list(hanging.epoch(epoch))
         assert [batch.ids for batch in batches] == [[clips[0].id], [], [clips[2].id]]
@@ -245,18 +246,19 @@ def alone():
     clear()
 
 
+@pytest.mark.slow
 def test_a_clip_that_brings_two_processes_down_is_left_out_and_others_in_their_hands_are_read(clips, alone, caplog):
     """As is one that the other process was reading, which waits for ever, when its own time has come."""
     dataset = Fatal(Blocking(VideoDataset(clips[:4], SETTINGS, 0), blocked=2), blocked=1)
-    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=6)
+    fatal = Loader(dataset, Order(4, 1, 0, shuffle=False), collate_clips, num_workers=2, timeout=12)
     batches = list(fatal.epoch(0))
     assert [batch.ids for batch in batches] == [[clips[0].id], [], [], [clips[3].id]]
     bad = dict(one for batch in batches for one in batch.bad)
     assert bad == {clips[1].id: "a loader process died while reading it",
-                   clips[2].id: "reading took over 6 s (--reader-timeout)"}
+                   clips[2].id: "reading took over 12 s (--reader-timeout)"}
     told = [record.message.partition(": DataLoader worker ")[0] for record in caplog.records]
     assert told == 2 * [f"a loader process died while reading {clips[1].id}"] + 2 * [
-        f"reading took over 6 s (--reader-timeout): {clips[2].id}; another process reads on"]
+        f"reading took over 12 s (--reader-timeout): {clips[2].id}; another process reads on"]
 
 
 def test_a_process_that_dies_is_told_of_when_the_next_batch_is_waited_for(clips, alone, caplog):
@@ -340,6 +342,28 @@ def test_another_loaders_death_is_left_to_it(clips, alone, caplog):
     assert len(caplog.records) == 1 and str(child.pid) in caplog.records[0].message
 
 
+@pytest.mark.parametrize("to_blame, losses", [([[1], [], [2], [3]], 4), ([[], []], 2), ([[1], [], []], 3),
+                                              ([[1]] * 5, 5), ([[1], [1], [2], [2]], 4)])
+def test_losses_without_a_batch_between_them(clips, to_blame, losses, caplog):
+    one = loader(clips[:2], size=1, training=False)
+    due, left = list(one.epoch(0)), [Lost("lost", samples, "why") for samples in to_blame]
+
+    class Losing:
+        def __iter__(self):
+            if left:
+                raise left.pop(0)
+            yield from due
+
+    one._batches = Losing()
+    if len(to_blame) > 4 or to_blame.count([]) > 1:
+        with pytest.raises(Lost):
+            list(one.epoch(0))
+        assert len(caplog.records) == losses - 1
+    else:
+        assert list(one.epoch(0)) == due and len(caplog.records) == losses
+        assert {number: len(reasons) for number, reasons in one._watched.ends.items()} == Counter(sum(to_blame, []))
+
+
 def test_what_a_process_needs_can_be_sent_to_one_that_is_not_forked(clips):
     one = loader(clips)
     one._watched.ends[2] += ["once", "twice"]
@@ -368,14 +392,38 @@ def killed(*_) -> None:
 def test_an_answer_that_a_process_could_not_hand_over_before_it_died(monkeypatch, clips):
     """A tensor is fetched from the process itself. Its death may be told of in a moment, or has been."""
     slept, deaths = [], Deaths()
+    monkeypatch.setattr(Deaths, "_listen", lambda self: None)
     monkeypatch.setattr(module.time, "sleep", slept.append)
     with pytest.raises(RuntimeError, match="DataLoader worker exited unexpectedly: .* Connection reset by peer"):
-        deaths.wait_for(gone)
+        deaths.wait_for(gone, lambda: {7})
     assert slept == [GRACE] and not deaths.waiting
     deaths.handler = killed
     monkeypatch.setattr(module.time, "sleep", lambda seconds: deaths._hear(signal.SIGCHLD, None))
     with pytest.raises(RuntimeError, match="pid 7"):
-        deaths.wait_for(gone)
+        deaths.wait_for(gone, lambda: {7})
+
+
+@pytest.mark.parametrize("own, heard", [({7}, [5, 7]), ({8}, [5, 7, 9]), (set(), [5, 7, 9])])
+def test_only_the_death_of_those_who_are_waited_for_breaks_in(own, heard):
+    """torch tells of one loader's each time, and once."""
+    deaths, told, left = Deaths(), [], [5, 7, 9]
+
+    def handler(*_) -> None:
+        if left:
+            told.append(left.pop(0))
+            raise RuntimeError(f"DataLoader worker (pid {told[-1]}) is killed by signal: Killed. ")
+
+    def ask() -> str:
+        deaths._hear(signal.SIGCHLD, None)
+        return "answer"
+
+    deaths.handler, deaths._listen = handler, lambda: None
+    if own & set(told + left):
+        with pytest.raises(RuntimeError, match="pid 7"):
+            deaths.wait_for(ask, lambda: own)
+    else:
+        assert deaths.wait_for(ask, lambda: own) == "answer"
+    assert told == heard and not deaths.waiting
 
 
 def test_a_reader_s_own_error_is_not_taken_for_a_death(monkeypatch):
@@ -383,15 +431,16 @@ def test_a_reader_s_own_error_is_not_taken_for_a_death(monkeypatch):
         raise FileNotFoundError("Caught FileNotFoundError in DataLoader worker process 0.")
 
     monkeypatch.setattr(module.time, "sleep", killed)
+    monkeypatch.setattr(Deaths, "_listen", lambda self: None)
     with pytest.raises(FileNotFoundError):
-        Deaths().wait_for(failing)
+        Deaths().wait_for(failing, set)
 
 
 @pytest.mark.parametrize("said, names", [
     ("DataLoader worker (pid 71) is killed by signal: Killed. ", [1]),
     ("DataLoader worker (pid(s) 71, 72) exited unexpectedly", [1, 3]),
     ("DataLoader worker (pid(s) 73) exited unexpectedly", []),
-    ("DataLoader worker exited unexpectedly: [Errno 71] x", [1, 3])])
+    ("DataLoader worker exited unexpectedly: [Errno 71] x", [])])
 def test_of_several_processes_those_that_died_are_asked_what_they_were_reading(clips, said, names):
     two = loader(clips, workers=2)
     two._batches.reading[:] = torch.tensor([[71, 1, 0], [72, 3, 0]])
