@@ -4,6 +4,7 @@ Beside them, on the same labels, stand those of the network as it was before tra
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -72,7 +73,7 @@ def probe(config: Config, run_dir: Path, model: nn.Module, labels: Labels, split
         raise UserError("--probe: its classifier is fitted on the training split; score it on val or test")
     fractions = FRACTIONS if config.data.label_fraction == 1 else (config.data.label_fraction,)
     if loaders is None:
-        loaders, _ = build_loaders(config, run_dir, labels)  # all labels
+        loaders, _ = build_loaders(replace(config, data=replace(config.data, label_fraction=1.0)), run_dir, labels)
     if split not in loaders:
         raise UserError(f"{run_dir}: its recipe has no {split} split")
     networks = SideBySide({"this run": model, "before training": build_model(config, labels), "pixels": Pixels()})
