@@ -218,8 +218,8 @@ class Deaths:
                 signal.signal(signal.SIGCHLD, self._hear)
 
     def _hear(self, number: int, frame) -> None:
-        """That of another loader's worker must not break in, for torch may have an answer in its hands: it is seen where
-        that loader begins."""
+        """That of another loader's worker must not break in, for torch may have an answer in its hands: it is seen
+        where that loader begins."""
         self.missed = not self.waiting
         for _ in range(MOST_LOADERS if self.waiting else 0):  # torch tells of one loader's workers each time, and once
             try:
