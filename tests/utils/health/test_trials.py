@@ -181,7 +181,7 @@ FAULTS = {
                      lambda features, per_class: F.normalize(features.unflatten(0, (per_class, -1)).mean(0), dim=-1))],
     "keys": [("video --moco-keys video", VideoRecogniser, "_keys", lambda self, batch: self.key_side(
         batch.context, batch.face).detach())],
-    "momentum": [("video", models.recogniser, "move_towards", lambda ours, theirs, momentum: None),
+    "momentum": [("video", models.momentum, "move_towards", lambda ours, theirs, momentum: None),
                  ("simclr --ssl moco", models.simclr, "frozen_copy", lambda module: copy.deepcopy(module))],
     "mirror": [("video --mirror", models.recogniser, "_mirror", lambda frames: None if frames is None else
                 frames.flip(-2))],
