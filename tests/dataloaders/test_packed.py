@@ -7,7 +7,6 @@ import re
 import struct
 import tarfile
 import zlib
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from threading import Event
@@ -29,6 +28,7 @@ from dataloaders.video import AugmentedDataset, PairDataset, VideoDataset
 from main import main
 from scripts.pack import main as pack
 from tests.dataloaders.footage import frame, write_image, write_video
+from tests.dataloaders.watched import watched_reads
 from utils.config import SimclrDataConfig, VideoDataConfig
 from utils.errors import UserError
 
@@ -210,14 +210,7 @@ def test_a_clip_that_hangs_or_brings_its_reader_down_is_bad(root, tmp_path, monk
 
 
 def test_a_clip_that_hangs_is_watched_for_in_the_main_process_too(root, tmp_path, monkeypatch):
-    watched = []
-
-    @contextmanager
-    def at_most(seconds, clip):
-        watched.append((seconds, clip))
-        yield
-
-    monkeypatch.setattr(packing, "at_most", at_most)
+    watched = watched_reads(monkeypatch, packing)
     flags = ["--workers", "0", "--reader-timeout", "9"]
     assert pack([str(root / "recipe.yaml"), "--output", str(tmp_path / "p"), *flags]) == 0
     assert len(watched) == 15 and (9, "train/Happy/1.avi") in watched

@@ -1,5 +1,4 @@
 import os
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from dataloaders.readers import read_clip
 from dataloaders.stream import Stream
 from tests.dataloaders.faces.squares import PLAIN, Squares, frame, square, write_clip
 from tests.dataloaders.footage import write_image
+from tests.dataloaders.watched import watched_reads
 from utils.config import FaceSettings
 
 EACH = FaceSettings(**PLAIN)
@@ -122,14 +122,7 @@ def test_a_clip_that_brings_its_process_down_is_bad(clips, squares, monkeypatch)
 
 
 def test_a_clip_that_hangs_is_watched_for_in_the_main_process_too(clips, squares, monkeypatch):
-    watched = []
-
-    @contextmanager
-    def at_most(seconds, clip):
-        watched.append((seconds, clip))
-        yield
-
-    monkeypatch.setattr(clip_faces, "at_most", at_most)
+    watched = watched_reads(monkeypatch, clip_faces)
     list(find_in_clips(clips, EACH, 0, timeout=7))
     assert watched == [(7, clip.id) for clip in clips]
 
